@@ -1,0 +1,88 @@
+"""What a dataset supplies: features by role, an index of all its rows, and shards that read them.
+
+The index is small (a key and a stratum for every row) and holds no image; the shards are picklable, so that a Beam
+worker that gets one opens, checks and encodes its rows by itself and no other process ever holds them.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ann_keras.task import Feature
+
+
+class DatasetError(ValueError):
+    """A dataset that cannot be used, in one line that names what is wrong with it and what would be right."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """One entry per row of the dataset, in the order of its shards.
+
+    Attributes:
+        keys: str [rows], unique and stable: the same row has the same key however the data is ordered or sharded.
+        labels: int64 [rows], the class index that splits are stratified by.
+        official: str [rows], the split that the dataset's authors put the row in: "train", "validation" or "test",
+            and "" where they did not.
+    """
+
+    keys: np.ndarray
+    labels: np.ndarray
+    official: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: encoded values by role (bytes of an image, int of a label), or, where it cannot be read, the reason."""
+
+    key: str
+    values: Mapping[str, Any]
+    problem: str = ""
+
+
+class Shard(abc.ABC):
+    """A run of rows, [start, stop) of the index, that one worker reads. Picklable, and holds no data itself."""
+
+    start: int
+    stop: int
+
+    @abc.abstractmethod
+    def read(self) -> Iterator[Row]:
+        """Yields exactly the rows [start, stop) in order, images checked by decoding them; never all in memory."""
+
+
+class Dataset(abc.ABC):
+    """A source of examples.
+
+    Attributes:
+        name: as `--dataset` spells it: "digits", "tfds:fashion_mnist", "images:PATH"; the registry
+            opens it by that name.
+        features: the features by role ("image", "label"); a role is also the feature's name.
+        description, licence, citation: one line each, "" where unknown.
+    """
+
+    name: str
+    features: Mapping[str, Feature]
+    description: str = ""
+    licence: str = ""
+    citation: str = ""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """A short digest that changes when any example does; cheap (sizes and times of files, not their contents)."""
+
+    @abc.abstractmethod
+    def index(self) -> Index:
+        """Reads keys, labels and official splits of all rows, without decoding an image."""
+
+    @abc.abstractmethod
+    def shards(self) -> Sequence[Shard]:
+        """The shards, which cover the rows of the index without gap or overlap, in order."""

@@ -1,0 +1,1 @@
+"""Models, one file each, in a folder per family."""

@@ -1,0 +1,172 @@
+"""The names that can be asked for: three plain dicts of dotted paths, looked up by name and imported lazily."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from ann_keras import settings
+from ann_keras.datasets.base import Dataset
+from ann_keras.task import Task
+
+TASKS = {
+    "image_classification": "ann_keras.tasks.image_classification",
+}
+
+MODELS = {
+    "knn": "ann_keras.models.classic.knn",
+    "linear": "ann_keras.models.feed_forward.linear",
+    "mlp": "ann_keras.models.feed_forward.mlp",
+    "lenet5": "ann_keras.models.convolutional.lenet5",
+}
+
+DATASETS = {
+    "digits": "ann_keras.datasets.digits",
+    "tfds": "ann_keras.datasets.tfds_source",
+    "images": "ann_keras.datasets.image_folder",
+}
+"""A name, or the scheme of `scheme:argument`."""
+
+SCHEMES = {"tfds": "tfds:NAME", "images": "images:PATH"}
+"""How the datasets that take an argument are spelt."""
+
+
+@dataclass(frozen=True)
+class Triple:
+    """A task, a model and a dataset that fit together, with all their settings.
+
+    Attributes:
+        model_name, dataset_name: as they were asked for.
+        task: bound to the dataset's features.
+        model: the model's module: `Config`, `TINY`, `build`.
+        dataset: the source of examples.
+        config: settings of the model; task_config: of the task; training: of the fit.
+    """
+
+    model_name: str
+    dataset_name: str
+    task: Task
+    model: ModuleType
+    dataset: Dataset
+    config: Any
+    task_config: Any
+    training: Any
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings in one flat dict; `resolve` with it gives this triple again."""
+        return settings.as_dict(self.config, self.task_config, self.training)
+
+
+def resolve(
+    model: str,
+    dataset: str | None = None,
+    task: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Triple:
+    """Looks a triple up and checks that its parts fit, before anything long begins.
+
+    Args:
+        model: a key of MODELS.
+        dataset: a key of DATASETS or `scheme:argument`; None for the model's task's default, which is embedded.
+        task: a key of TASKS; None for the only one that fits both.
+        overrides: settings by name, as `--set` gives them.
+
+    Raises:
+        ValueError: in one line, naming the bad value and the legal ones.
+    """
+    module = load("model", model, MODELS)
+    candidates = module.TASKS if task is None else (task,)
+    for name in candidates:
+        if name not in TASKS:
+            raise ValueError(f"unknown task {name!r}; the tasks are {', '.join(TASKS)}")
+        if name not in module.TASKS:
+            raise ValueError(f"{model} does not fit the task {name!r}; it fits {', '.join(module.TASKS)}")
+    tasks = [importlib.import_module(TASKS[name]) for name in candidates]
+    # Settings are checked before the dataset is opened, which may take long.
+    config, training = module.Config(), getattr(module, "TRAINING", settings.Training())
+    task_module = tasks[0]
+    # A model may prefer other settings of its task; the user's go before.
+    wanted = {**getattr(module, "TASK_SETTINGS", {}), **(overrides or {})}
+    checked = settings.apply([config, task_module.Config(), training], wanted)
+    dataset_name = dataset or task_module.DEFAULT_DATASET
+    source = open_dataset(dataset_name)
+    problems = []
+    for task_module in tasks:
+        missing = task_module.missing_roles(source.features)
+        if not missing:
+            task_config = checked[1]
+            if type(task_config) is not task_module.Config:
+                task_config = settings.apply([config, task_module.Config(), training], wanted)[1]
+            bound = task_module.bind(source.features, task_config)
+            return Triple(model, dataset_name, bound, module, source, checked[0], task_config, checked[2])
+        problems.append(f"{task_module.__name__.rsplit('.', 1)[1]} needs {', '.join(missing)}")
+    have = ", ".join(f"{role} ({feature.kind})" for role, feature in source.features.items()) or "none"
+    raise ValueError(f"dataset {dataset_name!r} does not fit {model}: {'; '.join(problems)}; its features are {have}")
+
+
+def open_dataset(name: str) -> Dataset:
+    """Opens a dataset by name or `scheme:argument`.
+
+    Raises:
+        ValueError: for an unknown name, a missing argument, or a source that cannot be read.
+    """
+    scheme, _, argument = name.partition(":")
+    takes_argument = scheme in SCHEMES
+    if scheme not in DATASETS or takes_argument != bool(argument):
+        legal = [SCHEMES.get(known, known) for known in DATASETS]
+        raise ValueError(f"unknown dataset {name!r}; the datasets are {', '.join(legal)}")
+    module = importlib.import_module(DATASETS[scheme])
+    opened: Dataset = module.load(argument) if takes_argument else module.load()
+    return opened
+
+
+def load(kind: str, name: str, table: Mapping[str, str]) -> ModuleType:
+    """Imports the module registered as `name`; a ValueError lists the legal names."""
+    if name not in table:
+        raise ValueError(f"unknown {kind} {name!r}; the {kind}s are {', '.join(table)}")
+    return importlib.import_module(table[name])
+
+
+def describe(table: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Name, first sentence and tasks of every entry, read from the source without importing it."""
+    entries = []
+    for name, path in table.items():
+        sentence = (ast.get_docstring(_parsed(path)) or "").split("\n\n")[0].replace("\n", " ")
+        entry: dict[str, Any] = {"name": SCHEMES.get(name, name) if table is DATASETS else name, "summary": sentence}
+        found = constants(path)
+        if "TASKS" in found:
+            entry["tasks"] = list(found["TASKS"])
+        entries.append(entry)
+    return entries
+
+
+def constants(path: str) -> dict[str, Any]:
+    """The literals that a registered module assigns to names, read from its source without importing it."""
+    found = {}
+    for node in _parsed(path).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with contextlib.suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
+def _parsed(path: str) -> ast.Module:
+    return ast.parse(_source(path))
+
+
+def _source(path: str) -> str:
+    # Only the first package is imported (it is empty), so that no parent package can pull in TensorFlow.
+    package, _, rest = path.partition(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(f"no package {package!r}")
+    location = spec.submodule_search_locations[0]
+    with open(f"{location}/{rest.replace('.', '/')}.py", encoding="utf-8") as file:
+        return file.read()

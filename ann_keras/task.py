@@ -1,0 +1,144 @@
+"""What is asked: a Task, the Features that it reads and writes, and how its answers are judged.
+
+A :class:`Feature` is the only description of a value that crosses a border. The TFX schema, the parsing specification of
+tf.Examples, the serving signature, the client's encoding and the documentation are all generated from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Tensors = dict[str, Any]
+"""Named tensors of one batch: TensorFlow tensors in a data pipeline, Keras tensors inside a model."""
+
+WIRE: dict[str, tuple[str, bool]] = {
+    "image": ("string", False),
+    "label": ("int64", False),
+    "number": ("float32", True),
+    "tensor": ("float32", True),
+}
+"""kind -> (dtype in a tf.Example or a request, whether `shape` applies there). An image travels as its encoded bytes."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One named value of an example.
+
+    Attributes:
+        name: its key in tf.Examples, in requests and in the model's inputs. A dataset calls its features by their roles.
+        kind: one of `WIRE`: "image" (encoded JPEG, PNG, BMP or GIF bytes), "label" (a class index), "number", "tensor".
+        shape: shape of one decoded example without the batch; None where it varies. (height, width, channels) of an image.
+        dtype: dtype of the decoded value.
+        classes: the names of a label's classes, in the order of their indices.
+        description: one sentence for the documentation and the schema.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...] = ()
+    dtype: str = "float32"
+    classes: tuple[str, ...] = ()
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in WIRE:
+            raise ValueError(f"feature {self.name!r}: kind {self.kind!r} is not one of {', '.join(WIRE)}")
+
+    @property
+    def wire_dtype(self) -> str:
+        """The dtype in a tf.Example, a request and the serving signature: "string", "int64" or "float32"."""
+        return WIRE[self.kind][0]
+
+    @property
+    def wire_shape(self) -> tuple[int | None, ...]:
+        """The shape of one example there; () for images and labels."""
+        return self.shape if WIRE[self.kind][1] else ()
+
+
+class Analyzers(Protocol):
+    """Full passes over the training split that `preprocess` may ask for.
+
+    Transform answers with tft's analyzers, a script with one local pass, an exported graph with the constants they found.
+    """
+
+    def mean(self, value: Any, name: str) -> Any:
+        """Returns the mean, float32 [units], of `value`, float32 [batch, units], over all training examples.
+
+        `value` must not depend on the answer of another analyzer; `name` is unique within the task.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of the evaluation.
+
+    Attributes:
+        name: the field's name, as it stands in reports and JSON: "accuracy", "mean_iou".
+        tfma: class name of the metric in TensorFlow Model Analysis, configured by name and never by object.
+        higher_is_better: the direction.
+        lower, upper: absolute thresholds; None where there is none. A model outside of them is not blessed.
+        change: the largest loss against the last blessed model that still passes, >= 0; None for no such threshold.
+    """
+
+    name: str
+    tfma: str
+    higher_is_better: bool = True
+    lower: float | None = None
+    upper: float | None = None
+    change: float | None = None
+
+    def passes(self, value: float) -> bool:
+        """Whether `value` lies within the absolute thresholds; NaN never does."""
+        if math.isnan(value):
+            return False
+        return (self.lower is None or value >= self.lower) and (self.upper is None or value <= self.upper)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model is judged.
+
+    Attributes:
+        metrics: what is computed on the test split; the first is the one that leads reports and model selection.
+        prediction: the key of postprocess's answer that holds the prediction.
+        slices: features by whose values the metrics are also given apart.
+        plots: TFMA plot metrics by class name.
+    """
+
+    metrics: tuple[Metric, ...]
+    prediction: str
+    slices: tuple[str, ...] = ()
+    plots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of a model, bound to the features of one dataset.
+
+    Attributes:
+        name: its key in the registry.
+        features: the raw inputs, in the order of the serving signature.
+        label: the raw label; present in training and evaluation, never in a request.
+        inputs: what `preprocess` yields and the model takes.
+        outputs: what the model answers: logits.
+        preprocess: a pure function of a batch of raw features (and of the label, where present) and of the analyzers.
+        compile_args: a fresh loss and fresh metrics on each call, as keyword arguments of `keras.Model.compile`.
+        postprocess: the model's output -> the named answers of the signature. Part of the exported graph.
+        evaluation: metrics, slices and thresholds.
+        augment: inputs and a seed (int32 [2]) -> inputs, in training only; None for none.
+    """
+
+    name: str
+    features: tuple[Feature, ...]
+    label: Feature
+    inputs: tuple[Feature, ...]
+    outputs: Feature
+    preprocess: Callable[[Mapping[str, Any], Analyzers], Tensors]
+    compile_args: Callable[[], dict[str, Any]]
+    postprocess: Callable[[Any], Tensors]
+    evaluation: Evaluation
+    augment: Callable[[Tensors, Any], Tensors] | None = None

@@ -1,0 +1,1 @@
+"""One module per task: `Config`, `DEFAULT_DATASET`, `missing_roles` and `bind`."""

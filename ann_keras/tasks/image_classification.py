@@ -1,0 +1,167 @@
+"""Image classification: assign to an image one label of a fixed set of categories, with a probability for each.
+
+Minimises the categorical cross-entropy, which is the negative log-likelihood of the labels under the softmax of the logits
+(Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4, eq. 4.108).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ann_keras.datasets import images
+from ann_keras.settings import setting
+from ann_keras.task import Analyzers, Evaluation, Feature, Metric, Task, Tensors
+
+DEFAULT_DATASET = "digits"
+ROLES = {"image": "image", "label": "label"}
+"""role -> kind that a dataset must have."""
+SIZE_WHERE_IT_VARIES = (64, 64)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the task."""
+
+    image_size: tuple[int, ...] = setting(
+        (), "height,width that images are resized to; empty: the data's own, or 64,64 where it varies", low=1, high=4096
+    )
+    standardize: bool = setting(True, "subtract the training split's mean and divide by its deviation, per channel")
+    augment: str = setting("none", "training only", choices=("none", "shift", "flip", "shift_flip"))
+    shift: float = setting(0.1, "largest random shift, as a share of the image's height and width", low=0, high=0.5)
+    min_accuracy: float | None = setting(None, "accuracy below which no model is blessed; none: a tenth above chance",
+                                         low=0, high=1)  # fmt: skip
+    max_accuracy_drop: float = setting(0.02, "loss of accuracy against the last blessed model that passes", low=0, high=1)
+
+
+def missing_roles(features: Mapping[str, Feature]) -> list[str]:
+    """The roles, with their kinds, that a dataset lacks for this task."""
+    return [
+        f"{role} ({kind})" for role, kind in ROLES.items() if role not in features or features[role].kind != kind
+    ]
+
+
+def bind(features: Mapping[str, Feature], config: Config) -> Task:
+    """Returns the task for the images and classes of a dataset.
+
+    Args:
+        features: the dataset's "image" (shape (height, width, channels), None where it varies) and "label" (with classes).
+        config: the settings.
+
+    Raises:
+        ValueError: where `image_size` is not two numbers, or there are fewer than two classes.
+    """
+    image, label = features["image"], features["label"]
+    if len(config.image_size) not in (0, 2):
+        raise ValueError(f"image_size={config.image_size!r}: expected height,width")
+    if len(label.classes) < 2:
+        raise ValueError(f"image classification needs two classes or more, the data has {len(label.classes)}")
+    height, width, channels = image.shape
+    if config.image_size:
+        height, width = config.image_size
+    elif height is None or width is None:
+        height, width = SIZE_WHERE_IT_VARIES
+    shape = (height, width, channels or 3)
+    classes = label.classes
+    chance = 1 / len(classes)
+    lowest = config.min_accuracy if config.min_accuracy is not None else chance + 0.1 * (1 - chance)
+    accuracy = Metric("accuracy", "SparseCategoricalAccuracy", lower=lowest, change=config.max_accuracy_drop)
+    return Task(
+        name="image_classification",
+        features=(image,),
+        label=label,
+        inputs=(Feature("image", "tensor", shape, description="pixels, standardised per channel or in [0, 1]"),),
+        outputs=Feature("logits", "tensor", (len(classes),), description="unnormalised log-probabilities"),
+        preprocess=functools.partial(preprocess, shape=shape, standardize=config.standardize),
+        compile_args=compile_args,
+        postprocess=functools.partial(postprocess, classes=classes),
+        evaluation=Evaluation(
+            metrics=(accuracy, Metric("cross_entropy", "SparseCategoricalCrossentropy", higher_is_better=False)),
+            prediction="probabilities",
+            slices=("label",),
+        ),
+        augment=None if config.augment == "none" else functools.partial(augment, kind=config.augment, shift=config.shift),
+    )
+
+
+def preprocess(
+    raw: Mapping[str, Any], analyzers: Analyzers, *, shape: tuple[int, int, int], standardize: bool
+) -> Tensors:
+    """Decodes, resizes and standardises a batch.
+
+    Args:
+        raw: "image": string [batch], encoded; in training also "label": int64 [batch].
+        analyzers: give the training split's mean pixel and mean squared pixel.
+        shape: height, width and channels of the answer.
+        standardize: whether each channel gets mean 0 and variance 1 over the training split.
+
+    Returns:
+        "image": float32 [batch, height, width, channels]; "label" as it came.
+    """
+    image = images.decode(raw["image"], *shape)
+    if standardize:
+        moments = tf.concat([tf.reduce_mean(image, (1, 2)), tf.reduce_mean(image**2, (1, 2))], axis=-1)
+        mean, mean_square = tf.split(analyzers.mean(moments, "image_moments"), 2)
+        deviation = tf.sqrt(tf.maximum(mean_square - mean**2, 1e-6))
+        image = (image - mean) / deviation
+    tensors = {"image": image}
+    if "label" in raw:
+        tensors["label"] = raw["label"]
+    return tensors
+
+
+def augment(inputs: Tensors, seed: Any, *, kind: str, shift: float) -> Tensors:
+    """Shifts and mirrors each image of a batch at random.
+
+    Args:
+        inputs: "image": float32 [batch, height, width, channels]; other entries pass through.
+        seed: int32 [2]; the same seed gives the same answer.
+        kind: "shift", "flip" or "shift_flip".
+        shift: largest shift as a share of height and width. Pixels shifted in repeat the edge.
+    """
+    image = inputs["image"]
+    batch, height, width = tf.shape(image)[0], image.shape[1], image.shape[2]
+    seeds = tf.random.split(seed, 2)
+    if "flip" in kind:
+        mirrored = tf.random.stateless_uniform([batch, 1, 1, 1], seeds[0]) < 0.5
+        image = tf.where(mirrored, tf.reverse(image, [2]), image)
+    if "shift" in kind:
+        offset = tf.random.stateless_uniform([batch, 2], seeds[1], -shift, shift)
+        offset = tf.round(offset * tf.constant([height, width], "float32"))
+        zero, one = tf.zeros([batch]), tf.ones([batch])
+        transforms = tf.stack([one, zero, offset[:, 1], zero, one, offset[:, 0], zero, zero], axis=1)
+        image = keras.ops.image.affine_transform(image, transforms, interpolation="nearest", fill_mode="nearest")
+    return {**inputs, "image": image}
+
+
+def compile_args() -> dict[str, Any]:
+    """The loss and the metrics, fresh: cross-entropy of the softmax of the logits, and accuracy."""
+    return {
+        "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    }
+
+
+def postprocess(logits: Any, *, classes: tuple[str, ...]) -> Tensors:
+    """Names the answer.
+
+    Args:
+        logits: float32 [batch, classes].
+        classes: the names, in the order of the logits.
+
+    Returns:
+        "label": string [batch], the most probable class; "classes": string [batch, classes], all names;
+        "probabilities": float32 [batch, classes] in [0, 1], in the same order.
+    """
+    probabilities = tf.nn.softmax(tf.cast(logits, tf.float32))
+    names = tf.constant(classes)
+    return {
+        "label": tf.gather(names, tf.argmax(probabilities, axis=-1)),
+        "classes": tf.tile(names[tf.newaxis], [tf.shape(probabilities)[0], 1]),
+        "probabilities": probabilities,
+    }
