@@ -1,0 +1,1 @@
+"""Export, model servers and clients."""

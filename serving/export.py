@@ -1,0 +1,130 @@
+"""From a Keras model and the graph that prepares its inputs to a SavedModel with all its signatures.
+
+Signatures:
+    serving_default: the task's raw features by name -> the task's named answers.
+    examples: serialized tf.Examples -> the same answers, for the Evaluator and for bulk inference.
+    transform_features: serialized tf.Examples -> the inputs of the model.
+    classify: serialized tf.Examples -> "classes" and "scores", for TF Serving's Classify; where the task answers with these.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ann_keras.registry import Triple
+from ann_keras.task import Feature, Tensors
+
+DESCRIPTION = "assets.extra/ann_keras.json"
+"""Beside a pushed model: the triple and the features that a client encodes."""
+
+
+def parsing_spec(features: Iterable[Feature]) -> dict[str, tf.io.FixedLenFeature]:
+    """How tf.Examples that hold `features` are parsed."""
+    return {
+        feature.name: tf.io.FixedLenFeature([size or 1 for size in feature.wire_shape], tf.as_dtype(feature.wire_dtype))
+        for feature in features
+    }
+
+
+def request_spec(features: Iterable[Feature]) -> dict[str, tf.TensorSpec]:
+    """The tensors of a request that holds `features`, with the batch first."""
+    return {
+        feature.name: tf.TensorSpec([None, *feature.wire_shape], feature.wire_dtype, name=feature.name)
+        for feature in features
+    }
+
+
+def export(
+    triple: Triple,
+    model: keras.Model,
+    transform: Callable[[Tensors], Tensors],
+    path: str | Path,
+    resources: Iterable[Any] = (),
+) -> None:
+    """Writes the SavedModel; what was at `path` is replaced once the new one is whole.
+
+    Args:
+        triple: whose task gives the features and the answers.
+        model: fitted.
+        transform: raw features of a batch -> the model's inputs, in graph mode.
+        path: the directory.
+        resources: TensorFlow objects that `transform` reads, such as a loaded transform graph.
+    """
+    task = triple.task
+    spec = parsing_spec(task.features)
+
+    def answer(raw: Tensors) -> Tensors:
+        return task.postprocess(model(transform(raw), training=False))
+
+    def serve(**raw: Any) -> Tensors:
+        return answer(raw)
+
+    def examples(examples: Any) -> Tensors:
+        return answer(tf.io.parse_example(examples, spec))
+
+    def transform_features(examples: Any) -> Tensors:
+        return transform(tf.io.parse_example(examples, spec))
+
+    def classify(inputs: Any) -> Tensors:
+        found = answer(tf.io.parse_example(inputs, spec))
+        return {"classes": found["classes"], "scores": found["probabilities"]}
+
+    def serialized(name: str) -> dict[str, tf.TensorSpec]:
+        return {name: tf.TensorSpec([None], tf.string, name=name)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for resource in resources:
+        archive.track(resource)
+    endpoints = {
+        "serving_default": (serve, request_spec(task.features)),
+        "examples": (examples, serialized("examples")),
+        "transform_features": (transform_features, serialized("examples")),
+    }
+    if task.label.classes:
+        endpoints["classify"] = (classify, serialized("inputs"))
+    for name, (function, arguments) in endpoints.items():
+        traced = tf.function(function)
+        traced.get_concrete_function(**arguments)
+        archive.add_endpoint(name, traced)
+    partial = f"{path}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    archive.write_out(partial, verbose=False)
+    _describe(triple, Path(partial))
+    if "classify" in endpoints:
+        _set_method(partial, "classify", tf.compat.v1.saved_model.CLASSIFY_METHOD_NAME)
+    shutil.rmtree(path, ignore_errors=True)
+    os.replace(partial, path)
+
+
+def _set_method(path: str, signature: str, method: str) -> None:
+    """TensorFlow 2 marks every signature as Predict; TF Serving's Classify wants its own method name."""
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(path)
+    updater.replace_method_name(signature_key=signature, method_name=method, tags="serve")
+    updater.save()
+
+
+def _describe(triple: Triple, path: Path) -> None:
+    features = [
+        {"name": feature.name, "kind": feature.kind, "shape": list(feature.shape), "dtype": feature.dtype}
+        for feature in triple.task.features
+    ]
+    description = {
+        "model": triple.model_name,
+        "dataset": triple.dataset_name,
+        "task": triple.task.name,
+        "features": features,
+        "classes": list(triple.task.label.classes),
+        "settings": triple.settings,
+    }
+    target = path / DESCRIPTION
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(description, indent=2))

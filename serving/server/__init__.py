@@ -1,0 +1,1 @@
+"""`python -m serving.server`: a model server that speaks TF Serving's REST and gRPC, where the real one is not."""
