@@ -1,0 +1,1 @@
+"""TFX pipelines around the library: factory, components, runners and the command line."""

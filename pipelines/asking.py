@@ -1,0 +1,105 @@
+"""What `ann serve` and `ann predict` do: neither needs TensorFlow in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.exits import UsageError
+
+REST_PORT, GRPC_PORT = 8501, 8500
+FIRST_LOOK_SECONDS = 2.0
+"""How long a server of this machine may take to say that it serves a model."""
+
+
+def serve(root: str, model_config_file: str | None, rest_api_port: int, port: int) -> int:
+    """`ann serve`."""
+    from serving import process
+
+    if model_config_file is None and not process.models_of_root(root):
+        raise click.ClickException(f"no pushed model under {root}; `ann run MODEL --root {root}` pushes one")
+    chosen = None if model_config_file else root
+    return process.serve_forever(chosen, model_config_file, rest_api_port, port)
+
+
+def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root: str, as_json: bool) -> int:
+    """`ann predict`."""
+    from serving.client import encode
+    from serving.errors import ServingError
+
+    try:
+        request = encode(_features(model, root), inputs)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    try:
+        with _client(model, url, grpc, root) as client:
+            columns = client.predict(request)
+    except ServingError as error:
+        raise click.ClickException(str(error)) from error
+    answers = [{name: _plain(values[row]) for name, values in columns.items()} for row in range(len(inputs))]
+    if as_json:
+        click.echo(json.dumps(answers))
+    else:
+        for given, answer in zip(inputs, answers, strict=True):
+            click.echo(f"{given}: {_shown(answer)}")
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _shown(answer: dict[str, Any]) -> str:
+    """The label and the three most probable classes where there are any, else all of the answer."""
+    if not {"label", "classes", "probabilities"} <= answer.keys():
+        return json.dumps(answer)
+    ranked = sorted(zip(answer["probabilities"], answer["classes"], strict=True), reverse=True)[:3]
+    return f"{answer['label']}  (" + ", ".join(f"{name} {share:.1%}" for share, name in ranked) + ")"
+
+
+def _features(model: str, root: str) -> list[Any]:
+    """The features that the model's requests hold: as it was pushed under the root, else as its task has them."""
+    from ann_keras import registry
+    from ann_keras.task import Feature
+
+    described = sorted(Path(root).glob(f"serving/{model}/*/assets.extra/ann_keras.json"), key=lambda path: path.parts[-3])
+    if described:
+        fields = json.loads(described[-1].read_text())["features"]
+        return [Feature(one["name"], one["kind"], tuple(one["shape"]), one["dtype"]) for one in fields]
+    if model not in registry.MODELS:
+        raise UsageError(f"unknown model {model!r}; the models are {', '.join(registry.MODELS)}")
+    (task, *_) = registry.constants(registry.MODELS[model])["TASKS"]
+    roles = registry.constants(registry.TASKS[task])["ROLES"]
+    return [Feature(role, kind) for role, kind in roles.items() if kind != "label"]
+
+
+@contextlib.contextmanager
+def _client(model: str, url: str | None, grpc: bool, root: str) -> Iterator[Any]:
+    """A client of the server that the user names, of this machine's, or of one that lives for this call."""
+    from serving.client import Client
+    from serving.errors import ServingError
+    from serving.process import ModelServer
+
+    if url is not None:
+        with Client(url, model, grpc=grpc) as client:
+            yield client
+        return
+    local = f"127.0.0.1:{GRPC_PORT}" if grpc else f"http://127.0.0.1:{REST_PORT}"
+    base = Path(root) / "serving" / model
+    found = Client(local, model, grpc=grpc, timeout=FIRST_LOOK_SECONDS)
+    with contextlib.suppress(ServingError, OSError):
+        if any(version["state"] == "AVAILABLE" for version in found.status()):
+            yield Client(local, model, grpc=grpc)
+            return
+    if not base.is_dir() or not any(name.isdigit() for name in os.listdir(base)):
+        raise click.ClickException(
+            f"no server at {local} serves {model}, and {base} holds no pushed version; `ann run {model} --root {root}` pushes one"
+        )
+    with ModelServer({model: base}) as server:
+        yield Client(server.grpc_address if grpc else server.rest_url, model, grpc=grpc)

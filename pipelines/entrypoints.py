@@ -1,0 +1,170 @@
+"""What TFX calls by dotted path: each looks the triple up and calls the library, and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ann_keras import registry, training
+from ann_keras.data import Split
+from ann_keras.task import Feature, Task, Tensors
+from pipelines import progress
+from serving.export import export, parsing_spec
+
+ANSWERED = 32
+"""Evaluation examples whose answers the Trainer leaves for the InfraValidator."""
+FIT_FILE = "fit.json"
+MODEL_FILE = "model.keras"
+ANSWERS_DIR = "answers"
+
+
+def triple(custom_config: dict[str, Any], overrides: dict[str, Any] | None = None) -> registry.Triple:
+    """The triple that a component's custom_config names."""
+    named = custom_config["triple"]
+    settings = {**named["settings"], **(overrides or {})}
+    return registry.resolve(named["model"], named["dataset"], named["task"], settings)
+
+
+class TransformAnalyzers:
+    """The task's analyzers, answered by TensorFlow Transform."""
+
+    def mean(self, value: Any, name: str) -> Any:
+        """The mean over the training split, float32 [units]."""
+        import tensorflow_transform as tft
+
+        return tft.mean(value, reduce_instance_dims=False, name=name)
+
+
+def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> Tensors:
+    """Transform's: the task's preprocess."""
+    task = triple(custom_config).task
+    return task.preprocess(inputs, TransformAnalyzers())
+
+
+class TransformGraph(tf.Module):
+    """A graph that Transform wrote, as a function of raw features of which some may be absent.
+
+    Args:
+        path: the directory `transform_fn`.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.loaded = tf.saved_model.load(path)
+        ((self.inputs,), _) = self.loaded.transform_fn.structured_input_signature
+
+    def __call__(self, raw: Tensors) -> Tensors:
+        """Raw features of a batch -> what of the task's inputs and label follows from them."""
+        batch = tf.shape(next(iter(raw.values())))[0]
+        absent = {
+            name: tf.zeros([batch, *spec.shape[1:]], spec.dtype) for name, spec in self.inputs.items() if name not in raw
+        }
+        found: Tensors = self.loaded.transform_fn({**absent, **raw})
+        return {name: value for name, value in found.items() if name not in absent}
+
+
+def split(files: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Split:
+    """The examples in TFRecord files, which are in the order of their names."""
+    spec = parsing_spec((*task.features, task.label))
+
+    def transform(serialized: Any) -> Tensors:
+        return graph(tf.io.parse_example(serialized, spec))
+
+    patterns = [files] if isinstance(files, str) else files
+    paths = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+    return Split(tf.data.TFRecordDataset(paths, "GZIP"), transform, task.label.name, memory_mb=memory_mb)
+
+
+def _splits(fn_args: Any, found: registry.Triple) -> tuple[Split, Split, TransformGraph]:
+    graph = TransformGraph(str(Path(fn_args.transform_graph_path) / "transform_fn"))
+    make = functools.partial(split, task=found.task, graph=graph, memory_mb=found.training.memory_mb)
+    return make(fn_args.train_files), make(fn_args.eval_files), graph
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trainer's: fits the model and leaves the SavedModel, the .keras file, TensorBoard's logs and the fit's course."""
+    tuned = (fn_args.hyperparameters or {}).get("values", {})
+    found = triple(fn_args.custom_config, tuned)
+    train, evaluation, graph = _splits(fn_args, found)
+    logs = Path(fn_args.model_run_dir)
+    fit = training.fit(
+        found,
+        train,
+        evaluation,
+        fn_args.custom_config["seed"],
+        _checkpoints(fn_args, found, "fit"),
+        [keras.callbacks.TensorBoard(str(logs)), progress.Epochs(found.training.epochs)],
+    )
+    beside = Path(fn_args.serving_model_dir).parent
+    beside.mkdir(parents=True, exist_ok=True)
+    fit.model.save(beside / MODEL_FILE)
+    export(found, fit.model, graph, fn_args.serving_model_dir, [graph])
+    _leave_answers(found, fit.model, graph, evaluation, beside / ANSWERS_DIR)
+    course = {
+        "history": fit.history,
+        "best_epoch": fit.best_epoch,
+        "resumed_epoch": fit.resumed_epoch,
+        "metrics": fit.metrics,
+        "tuned": tuned,
+        "settings": found.settings,
+    }
+    (logs / FIT_FILE).write_text(json.dumps(course))
+
+
+def _leave_answers(
+    found: registry.Triple, model: keras.Model, transform: Callable[[Tensors], Tensors], evaluation: Split, path: Path
+) -> None:
+    """Writes raw examples, and what the model in memory answers to them."""
+    features = found.task.features
+    serialized = next(evaluation.records.batch(ANSWERED).as_numpy_iterator())
+    raw = tf.io.parse_example(serialized, parsing_spec(features))
+    answers = found.task.postprocess(model(transform(raw), training=False))
+    path.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path / "examples.tfrecord")) as writer:
+        for record in serialized:
+            writer.write(record)
+    np.savez(path / "answers.npz", **{name: _portable(value.numpy()) for name, value in answers.items()})
+
+
+def _portable(values: np.ndarray) -> np.ndarray:
+    return values.astype(str) if values.dtype == object else values
+
+
+def read_answers(path: Path, features: tuple[Feature, ...]) -> tuple[dict[str, list[Any]], dict[str, np.ndarray]]:
+    """What `run_fn` left: raw inputs by feature, and the trainer's answers by name."""
+    records = list(tf.data.TFRecordDataset(str(path / "examples.tfrecord")).as_numpy_iterator())
+    raw = {name: list(value.numpy()) for name, value in tf.io.parse_example(records, parsing_spec(features)).items()}
+    with np.load(path / "answers.npz") as answers:
+        return raw, dict(answers)
+
+
+def tuner_fn(fn_args: Any) -> Any:
+    """Tuner's: a Bayesian search over the spaces that the configs declare, each trial fitted by `training.fit`."""
+    from tfx.components.trainer.fn_args_utils import FnArgs  # noqa: F401 - documents the type of fn_args
+    from tfx.components.tuner.component import TunerFnResult
+
+    from pipelines.tuning import TripleTuner
+
+    found = triple(fn_args.custom_config)
+    train, evaluation, _ = _splits(fn_args, found)
+    config = fn_args.custom_config
+    tuner = TripleTuner(
+        functools.partial(triple, config), train, evaluation, config["seed"], config["trials"], _checkpoints(fn_args, found, "tune")
+    )
+    return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+def _checkpoints(fn_args: Any, found: registry.Triple, purpose: str) -> Path:
+    """A folder for exactly this triple, code, seed and data, so that only the same work is ever taken up again."""
+    config = {name: value for name, value in fn_args.custom_config.items() if name != "checkpoints"}
+    identity = [purpose, config, found.settings, fn_args.transform_graph_path, list(fn_args.train_files)]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    return Path(fn_args.custom_config["checkpoints"]) / f"{purpose}-{digest}"

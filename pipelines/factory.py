@@ -1,0 +1,268 @@
+"""One pipeline for any triple, whoever runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tfx.components import Evaluator, Pusher, StatisticsGen, Trainer, Transform, Tuner
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
+
+from ann_keras.datasets.splits import Plan
+from ann_keras.registry import Triple
+from pipelines import schema, sources
+from pipelines.components.baseline import LatestOtherBlessedModel
+from pipelines.components.example_gen import StratifiedExampleGen
+from pipelines.components.infra_validator import ServingValidator
+from pipelines.components.reporter import Reporter
+from pipelines.components.task_schema import TaskSchema
+from pipelines.components.validation import StrictExampleValidator
+
+LOCAL_BEAM = ("--runner=FnApiRunner",)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a pipeline reads and writes, below one root.
+
+    Attributes:
+        root: the directory that the user names.
+        model: the model's name.
+        fold: "" or the name of a cross-validation fold, which has a pipeline of its own.
+    """
+
+    root: str
+    model: str
+    fold: str = ""
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return f"{self.model}-{self.fold}" if self.fold else self.model
+
+    @property
+    def pipeline(self) -> str:
+        """Artifacts."""
+        return f"{self.root}/pipelines/{self.name}"
+
+    @property
+    def checkpoints(self) -> str:
+        """Unfinished fits."""
+        return f"{self.root}/pipelines/{self.name}/checkpoints"
+
+    @property
+    def serving(self) -> str:
+        """Pushed versions: a TF Serving base path."""
+        return f"{self.root}/serving/{self.model}"
+
+    @property
+    def reports(self) -> str:
+        """A folder for every run's report."""
+        return f"{self.root}/reports/{self.model}"
+
+    @property
+    def metadata(self) -> str:
+        """ML Metadata's SQLite file."""
+        return f"{self.root}/metadata.db"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a triple is run.
+
+    Attributes:
+        seed: of splits and weights.
+        plan: how the dataset is split.
+        tune: whether KerasTuner searches the settings first; trials: how many it tries.
+        max_bad_fraction: share of unreadable rows that is left out without failing.
+        beam_args: arguments of every Beam pipeline, beside or in place of the local runner's.
+        cache: whether earlier results are reused.
+        folds: metrics of each cross-validation fold, for the report.
+        push: whether the pipeline goes on to validation by serving, push and report.
+        local: whether the pipeline runs here, with ML Metadata's SQLite file.
+    """
+
+    seed: int = 0
+    plan: Plan = field(default_factory=Plan)
+    tune: bool = False
+    trials: int = 10
+    max_bad_fraction: float = 0.0
+    beam_args: Sequence[str] = ()
+    cache: bool = True
+    folds: Sequence[dict[str, float]] = ()
+    push: bool = True
+    local: bool = True
+
+
+def beam_args(given: Sequence[str]) -> list[str]:
+    """The arguments of every Beam component: the user's, and the local runner where they name none."""
+    named = any(argument.startswith("--runner") for argument in given)
+    return [*(() if named else LOCAL_BEAM), *given]
+
+
+def create_pipeline(triple: Triple, paths: Paths, options: Options) -> Pipeline:
+    """Builds the pipeline that carries a triple from raw data to a pushed model and its report."""
+    made = _Components(triple, paths, options)
+    data = made.data()
+    trained = made.training()
+    judged = made.judgement() if options.push else made.fold_judgement()
+    connection = metadata.sqlite_metadata_connection_config(paths.metadata) if options.local else None
+    return Pipeline(
+        pipeline_name=paths.name,
+        pipeline_root=paths.pipeline,
+        components=[*data, *trained, *judged],
+        enable_cache=options.cache,
+        metadata_connection_config=connection,
+        beam_pipeline_args=beam_args(options.beam_args),
+    )
+
+
+class _Components:
+    """Makes the components in the order of the data's way through them."""
+
+    def __init__(self, triple: Triple, paths: Paths, options: Options) -> None:
+        self.triple, self.paths, self.options = triple, paths, options
+        named = {"model": triple.model_name, "dataset": triple.dataset_name, "task": triple.task.name}
+        self._named = {**named, "settings": triple.settings}
+
+    def _config(self, *modules: str, model: bool = True) -> dict[str, Any]:
+        """A custom_config: the triple's names and the digests of the sources that the component runs."""
+        named = self._named if model else {**self._named, "settings": _task_settings(self.triple)}
+        return {"triple": named, "sources": sources.digests(*modules)}
+
+    def data(self) -> list[Any]:
+        """ExampleGen, StatisticsGen, the schema, ExampleValidator and Transform."""
+        dataset, options = self.triple.dataset, self.options
+        reader = [type(dataset).__module__, "pipelines.components.example_gen"]
+        self.example_gen = StratifiedExampleGen(
+            dataset=self.triple.dataset_name,
+            fingerprint=dataset.fingerprint(),
+            plan=options.plan,
+            max_bad_fraction=options.max_bad_fraction,
+            sources=json.dumps(sources.digests(*reader)),
+        )
+        self.schema = TaskSchema(text=schema.schema_text(self.triple.task)).with_id("TaskSchema")
+        self.examples = self.example_gen.outputs["examples"]
+        # The examples' keys are for people alone: no part of the schema, and a string for every row would slow the statistics down.
+        described = [feature.name for feature in (*self.triple.task.features, self.triple.task.label)]
+        self.statistics = StatisticsGen(
+            examples=self.examples,
+            schema=self.schema.outputs["schema"],
+            stats_options=tfdv.StatsOptions(feature_allowlist=described),
+        )
+        self.validator = StrictExampleValidator(
+            statistics=self.statistics.outputs["statistics"], schema=self.schema.outputs["schema"]
+        ).with_id("ExampleValidator")
+        self.transform = Transform(
+            examples=self.examples,
+            schema=self.schema.outputs["schema"],
+            preprocessing_fn="pipelines.entrypoints.preprocessing_fn",
+            custom_config=self._config(self._task_module, model=False),
+            splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
+            materialize=False,
+            disable_statistics=True,
+        )
+        self.transform.add_upstream_node(self.validator)
+        return [self.example_gen, self.schema, self.statistics, self.validator, self.transform]
+
+    @property
+    def _task_module(self) -> str:
+        from ann_keras import registry
+
+        return registry.TASKS[self.triple.task.name]
+
+    def training(self) -> list[Any]:
+        """The Tuner, if asked for, and the Trainer."""
+        config = self._config(self.triple.model.__name__, self._task_module, "pipelines.entrypoints")
+        config |= {"seed": self.options.seed, "checkpoints": self.paths.checkpoints}
+        shared = {
+            "examples": self.examples,
+            "transform_graph": self.transform.outputs["transform_graph"],
+            "schema": self.schema.outputs["schema"],
+            "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+            "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
+        }
+        self.tuner = None
+        if self.options.tune:
+            self.tuner = Tuner(
+                tuner_fn="pipelines.entrypoints.tuner_fn", custom_config=config | {"trials": self.options.trials}, **shared
+            )
+            shared["hyperparameters"] = self.tuner.outputs["best_hyperparameters"]
+        self.trainer = Trainer(run_fn="pipelines.entrypoints.run_fn", custom_config=config, **shared)
+        return [*([self.tuner] if self.tuner else []), self.trainer]
+
+    def _evaluator(self, baseline: Any = None) -> Any:
+        return Evaluator(
+            examples=self.examples,
+            model=self.trainer.outputs["model"],
+            baseline_model=baseline,
+            eval_config=schema.eval_config(self.triple.task),
+            example_splits=["test"],
+        )
+
+    def fold_judgement(self) -> list[Any]:
+        """The Evaluator alone: a fold's model is measured, and never pushed."""
+        return [self._evaluator()]
+
+    def judgement(self) -> list[Any]:
+        """The resolver of the baseline, Evaluator, the validation by serving, Pusher and Reporter."""
+        channels = {"model": Channel(type=Model), "model_blessing": Channel(type=ModelBlessing)}
+        strategy: Any = LatestBlessedModelStrategy
+        if self.options.local:
+            # Kubeflow knows TFX's own strategies alone.
+            strategy = LatestOtherBlessedModel
+            channels["candidate"] = self.trainer.outputs["model"]
+        resolver = Resolver(strategy_class=strategy, **channels).with_id("latest_blessed_model_resolver")
+        evaluator = self._evaluator(resolver.outputs["model"])
+        config = json.dumps(self._config("pipelines.components.infra_validator", "serving.process"))
+        served = ServingValidator(model=self.trainer.outputs["model"], custom_config=config).with_id("InfraValidator")
+        destination = pusher_pb2.PushDestination.Filesystem(base_directory=self.paths.serving)
+        pusher = Pusher(
+            model=self.trainer.outputs["model"],
+            model_blessing=evaluator.outputs["blessing"],
+            infra_blessing=served.outputs["blessing"],
+            push_destination=pusher_pb2.PushDestination(filesystem=destination),
+        )
+        return [resolver, evaluator, served, pusher, self._reporter(evaluator, served, pusher)]
+
+    def _reporter(self, evaluator: Any, served: Any, pusher: Any) -> Any:
+        options = asdict(self.options) | {"plan": self.options.plan.to_dict()}
+        kept = {name: options[name] for name in ("seed", "tune", "trials", "plan", "folds")}
+        config = self._config(self.triple.model.__name__, "pipelines.components.reporter") | {"options": kept}
+        tuned = {"tuner_results": self.tuner.outputs["tuner_results"]} if self.tuner else {}
+        return Reporter(
+            examples=self.examples,
+            anomalies=self.validator.outputs["anomalies"],
+            model=self.trainer.outputs["model"],
+            model_run=self.trainer.outputs["model_run"],
+            evaluation=evaluator.outputs["evaluation"],
+            blessing=evaluator.outputs["blessing"],
+            infra_blessing=served.outputs["blessing"],
+            pushed_model=pusher.outputs["pushed_model"],
+            custom_config=json.dumps(config),
+            reports=self.paths.reports,
+            times=f"{self.paths.pipeline}/times.json",
+            **tuned,
+        )
+
+
+def _task_settings(triple: Triple) -> dict[str, Any]:
+    """The settings of the task alone, so that another learning rate does not analyse the data anew."""
+    from ann_keras.settings import as_dict
+
+    return as_dict(triple.task_config)
+
+
+def absolute(root: str | Path) -> str:
+    """The root as TFX's artifacts name it: absolute, so that a run from another folder finds them."""
+    return str(Path(root).resolve())

@@ -1,0 +1,126 @@
+"""The pieces that pages are made of, for sections that a task or a model adds: tables, bars, badges, grids of pictures.
+
+Each returns markup in which every value was escaped.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipelines.report import pictures as encoding
+
+MANY = 30
+"""A table or grid with more rows than this is folded away at first."""
+
+Picture = tuple[bytes, str, str]
+"""An encoded image, its caption, and the text that stands for it where it cannot be seen."""
+
+
+def figure(value: Any) -> Any:
+    """A number as a page shows it: four significant digits, whole numbers in full; anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return value
+    if isinstance(value, numbers.Integral):
+        return f"{int(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    number = float(value)
+    if math.isnan(number):
+        return "–"
+    return f"{number:.4f}" if number == 0 or 0.001 <= abs(number) <= 1 else f"{number:.4g}"
+
+
+def seconds(value: float) -> str:
+    """A duration: "0.42 s", "8.3 s", "71 s", "12 min 5 s"."""
+    if value < 120:
+        return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+    whole = round(value)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
+
+
+def shown(data: bytes) -> str:
+    """An encoded image as a data URI; "" where no browser would show it."""
+    try:
+        return encoding.data_uri(data)
+    except ValueError:
+        return ""
+
+
+@functools.cache
+def environment() -> Environment:
+    """The templates beside this file, with autoescaping and the filters that they use."""
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    made.filters.update(figure=figure, seconds=seconds, data_uri=shown)
+    made.globals["MANY"] = MANY
+    return made
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
+    """A table that scrolls inside its own box; the first column names the row, numbers are aligned to the right."""
+    kept = [list(row) for row in rows]
+    numeric = [
+        index
+        for index in range(1, len(columns))
+        if kept and all(isinstance(row[index], numbers.Real | None) for row in kept)
+    ]
+    made = _macro("table", columns, kept, numeric)
+    return folded(f"{len(kept)} rows", made) if len(kept) > MANY else made
+
+
+def pictures(items: Iterable[Picture], size: str = "medium") -> Markup:
+    """A grid of pictures with captions; `size` is "small", "medium" or "large"."""
+    return _macro("pictures", list(items), size)
+
+
+def bar(fraction: float, text: str = "", quiet: bool = False) -> Markup:
+    """A horizontal bar, filled to `fraction` in [0, 1], with a text behind it; `quiet` draws it pale."""
+    return _macro("bar", 0.0 if math.isnan(fraction) else min(1.0, max(0.0, fraction)), text, quiet)
+
+
+def badge(passed: bool | None, yes: str = "passed", no: str = "failed") -> Markup:
+    """The outcome of a condition; None where there is none."""
+    return _macro("badge", passed, yes, no)
+
+
+def dots(values: Sequence[float], low: float, high: float) -> Markup:
+    """Values as dots on a line from `low` to `high`."""
+    span = (high - low) or 1.0
+    return _macro("dots", [min(1.0, max(0.0, (value - low) / span)) for value in values])
+
+
+def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Markup:
+    """A confusion matrix, int [classes, classes] with the true class in rows, as a table of shaded counts."""
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return _macro("confusion", matrix.tolist(), shares.round(3).tolist(), list(classes))
+
+
+def paragraph(text: str) -> Markup:
+    """A paragraph."""
+    return Markup("<p>{}</p>").format(text)
+
+
+def side_by_side(*parts: Markup) -> Markup:
+    """Parts beside each other where the page is wide enough, else below each other."""
+    return Markup('<div class="beside">{}</div>').format(
+        Markup("").join(Markup("<div>{}</div>").format(p) for p in parts)
+    )
+
+
+def folded(summary: str, content: Markup) -> Markup:
+    """Content that shows when its summary is clicked."""
+    return Markup("<details><summary>{}</summary>{}</details>").format(summary, content)
+
+
+def _macro(name: str, *arguments: Any) -> Markup:
+    module = environment().get_template("blocks.html.jinja").module
+    return Markup(getattr(module, name)(*arguments))

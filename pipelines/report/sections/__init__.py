@@ -1,0 +1,43 @@
+"""What a task adds to a report: one module for each task that has something to show, named as the task.
+
+A module here offers
+
+    collect(task, keys, inputs, labels, answers) -> its own dataclass of examples
+    sections(task, examples) -> list[Section]
+
+and `for_task` finds it. A task without a module has the sections that every report has.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+import numpy as np
+
+from pipelines.report import blocks, pictures
+from pipelines.report.data import Section
+
+
+def for_task(task_name: str) -> ModuleType | None:
+    """Returns the module of the sections of a task; None where it has none."""
+    name = f"{__name__}.{task_name}"
+    if not task_name.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    return importlib.import_module(name)
+
+
+def model_section(title: str, drawn: dict[str, np.ndarray], text: str = "") -> Section:
+    """Returns a section with a model's own pictures, such as the templates of a linear classifier.
+
+    Args:
+        title: the heading.
+        drawn: caption -> float [height, width] or [height, width, channels], signed. All share one scale of colours,
+            with zero in the neutral middle.
+        text: a sentence above them.
+    """
+    scale = max((float(np.max(np.abs(values), initial=0.0)) for values in drawn.values()), default=0.0)
+    items = [(pictures.signed_png(values, scale), caption, f"{title}: {caption}") for caption, values in drawn.items()]
+    body = blocks.pictures(items)
+    return Section(title, blocks.paragraph(text) + body if text else body)

@@ -1,0 +1,25 @@
+"""Compiles a pipeline for Kubeflow Pipelines v2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+from tfx.orchestration.pipeline import Pipeline
+
+
+def compile_to(pipeline: Pipeline, image: str, path: str | Path) -> None:
+    """Writes the pipeline as a PipelineSpec in YAML.
+
+    Args:
+        pipeline: without a connection to ML Metadata; Kubeflow has its own.
+        image: the container image with this package that every component runs in.
+        path: the YAML file.
+    """
+    target = Path(path).resolve()
+    config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(default_image=image)
+    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        config=config, output_dir=str(target.parent), output_filename=target.name
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    runner.run(pipeline=pipeline, write_out=True)
