@@ -113,7 +113,9 @@ class Split:
             return {name: tf.convert_to_tensor(values) for name, values in (self.arrays or {}).items()}
 
     def _gathered_epoch(self, epoch: Any, *, tensors: Tensors, batch_size: int, seed: int) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(self)), tf.stack([seed, tf.cast(epoch, tf.int32)]))
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(self)), tf.stack([seed, tf.cast(epoch, tf.int32)])
+        )
         steps = tf.data.Dataset.range(self.steps(batch_size))
         return steps.map(
             lambda step: self._gather(tensors, order[step * batch_size : (step + 1) * batch_size]),
@@ -215,7 +217,10 @@ def load(triple: Triple, plan: Plan | None = None) -> Data:
     features = (*triple.task.features, triple.task.label)
     records = {name: _records(split, features) for name, split in rows.items()}
     constants = analyze(triple.task, records["train"])
-    transform = functools.partial(triple.task.preprocess, analyzers=constants)
+
+    def transform(raw: Tensors) -> Tensors:
+        return triple.task.preprocess(raw, constants)
+
     splits = {
         name: Split(records[name], transform, triple.task.label.name, len(rows[name]), triple.training.memory_mb)
         for name in records
@@ -249,6 +254,7 @@ def _read(dataset: Dataset) -> Iterator[Row]:
 
 def _records(rows: list[Row], features: tuple[Feature, ...]) -> tf.data.Dataset:
     columns = {
-        feature.name: tf.constant([row.values[feature.name] for row in rows], feature.wire_dtype) for feature in features
+        feature.name: tf.constant([row.values[feature.name] for row in rows], feature.wire_dtype)
+        for feature in features
     }
     return tf.data.Dataset.from_tensor_slices(columns)

@@ -82,33 +82,45 @@ def resolve(
         ValueError: in one line, naming the bad value and the legal ones.
     """
     module = load("model", model, MODELS)
-    candidates = module.TASKS if task is None else (task,)
-    for name in candidates:
-        if name not in TASKS:
-            raise ValueError(f"unknown task {name!r}; the tasks are {', '.join(TASKS)}")
-        if name not in module.TASKS:
-            raise ValueError(f"{model} does not fit the task {name!r}; it fits {', '.join(module.TASKS)}")
-    tasks = [importlib.import_module(TASKS[name]) for name in candidates]
     # Settings are checked before the dataset is opened, which may take long.
-    config, training = module.Config(), getattr(module, "TRAINING", settings.Training())
-    task_module = tasks[0]
-    # A model may prefer other settings of its task; the user's go before.
-    wanted = {**getattr(module, "TASK_SETTINGS", {}), **(overrides or {})}
-    checked = settings.apply([config, task_module.Config(), training], wanted)
-    dataset_name = dataset or task_module.DEFAULT_DATASET
+    candidates = _configured(module, _tasks(model, module, task), overrides or {})
+    dataset_name = dataset or candidates[0][0].DEFAULT_DATASET
     source = open_dataset(dataset_name)
     problems = []
-    for task_module in tasks:
+    for task_module, (config, task_config, training) in candidates:
         missing = task_module.missing_roles(source.features)
         if not missing:
-            task_config = checked[1]
-            if type(task_config) is not task_module.Config:
-                task_config = settings.apply([config, task_module.Config(), training], wanted)[1]
             bound = task_module.bind(source.features, task_config)
-            return Triple(model, dataset_name, bound, module, source, checked[0], task_config, checked[2])
+            return Triple(model, dataset_name, bound, module, source, config, task_config, training)
         problems.append(f"{task_module.__name__.rsplit('.', 1)[1]} needs {', '.join(missing)}")
     have = ", ".join(f"{role} ({feature.kind})" for role, feature in source.features.items()) or "none"
     raise ValueError(f"dataset {dataset_name!r} does not fit {model}: {'; '.join(problems)}; its features are {have}")
+
+
+def _tasks(model: str, module: ModuleType, task: str | None) -> list[ModuleType]:
+    """The tasks that a model may be asked to do, or the one that was named."""
+    tasks = [load("task", name, TASKS) for name in (module.TASKS if task is None else (task,))]
+    if task is not None and task not in module.TASKS:
+        raise ValueError(f"{model} does not fit the task {task!r}; it fits {', '.join(module.TASKS)}")
+    return tasks
+
+
+def _configured(
+    module: ModuleType, tasks: list[ModuleType], overrides: Mapping[str, Any]
+) -> list[tuple[ModuleType, list[Any]]]:
+    """The tasks that know all of `overrides`, each with the settings of model, task and training."""
+    training = getattr(module, "TRAINING", settings.Training())
+    # A model may prefer other settings of its task; the user's go before.
+    wanted = {**getattr(module, "TASK_SETTINGS", {}), **overrides}
+    configured, errors = [], []
+    for task in tasks:
+        try:
+            configured.append((task, settings.apply([module.Config(), task.Config(), training], wanted)))
+        except ValueError as error:
+            errors.append(error)
+    if not configured:
+        raise errors[0]
+    return configured
 
 
 def open_dataset(name: str) -> Dataset:

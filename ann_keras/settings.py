@@ -57,7 +57,9 @@ class Training:
     mixed_precision: bool = setting(False, "compute in 16 bits, keep the weights in 32")
     strategy: str = setting("none", "tf.distribute strategy", choices=("none", "mirrored", "multi_worker_mirrored"))
     jit_compile: bool = setting(False, "compile the training step with XLA")
-    memory_mb: int = setting(4096, "largest preprocessed split in MiB that is held in memory; a larger one is streamed", low=0)
+    memory_mb: int = setting(
+        4096, "largest preprocessed split in MiB that is held in memory; a larger one is streamed", low=0
+    )
 
 
 def apply(configs: Sequence[Any], overrides: Mapping[str, Any]) -> list[Any]:
@@ -112,7 +114,7 @@ def search_space(*configs: Any) -> dict[str, Range | tuple[Any, ...]]:
 def _checked(field: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
     try:
         parsed = _parse(hint, value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(f"{field.name}={value!r}: expected {_describe(hint)} ({field.metadata['help']})") from None
     choices, low, high = (field.metadata.get(key) for key in ("choices", "low", "high"))
     if choices is not None and parsed not in choices:
@@ -147,7 +149,7 @@ def _parse(hint: Any, value: Any) -> Any:
         if str(value).lower() not in words:
             raise ValueError
         return words[str(value).lower()]
-    if hint is int and not isinstance(value, str) and value != int(value):
+    if hint is int and not isinstance(value, str) and (isinstance(value, bool) or value != int(value)):
         raise ValueError
     if hint is float:
         number = float(value)

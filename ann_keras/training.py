@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import shutil
+import warnings
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,11 @@ from ann_keras.data import Split
 from ann_keras.registry import Triple
 from ann_keras.settings import Training
 from ann_keras.task import Feature
+
+PROGRESS = ("wait", "best_epoch", "best")
+"""Attributes of early stopping that a checkpoint keeps."""
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+"""What reading a damaged checkpoint may raise."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,9 @@ def fit(
                 jit_compile=settings.jit_compile,
                 **triple.task.compile_args(),
             )
-        # A fit of one epoch has nothing to go on from.
-        stopping = ResumableEarlyStopping(settings.patience, checkpoint_dir if settings.epochs > 1 else None)
-        start = stopping.restore(model)
+            # A fit of one epoch has nothing to go on from.
+            stopping = ResumableEarlyStopping(settings.patience, checkpoint_dir if settings.epochs > 1 else None)
+            start = stopping.restore(model)
         first = settings.epochs if stopping.ended else start
         model.fit(
             train.training_batches(settings.batch_size, seed, start, triple.task.augment),
@@ -139,8 +146,9 @@ def strategy_scope(name: str) -> contextlib.AbstractContextManager[Any]:
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
     """Early stopping with the best weights restored, whose every epoch survives a kill.
 
-    After each epoch the weights, the optimizer's state, the best weights and the course of the losses are written beside
-    each other and moved into place at once, so that a killed process leaves either the old epoch or the new one.
+    After each epoch the weights, the states of the optimizer and of the random numbers, the best weights and the course of
+    the losses are written beside each other and moved into place at once, so that a killed process leaves either the old
+    epoch or the new one.
 
     Args:
         patience: epochs without a better validation loss.
@@ -155,20 +163,35 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         self._resumed: dict[str, Any] = {}
 
     def restore(self, model: keras.Model) -> int:
-        """Loads the latest checkpoint into a compiled model and returns the epoch to go on with, 0 where there is none."""
-        latest = self._latest()
-        if latest is None:
+        """Loads the latest checkpoint into a compiled model and returns the epoch to go on with, 0 where there is none.
+
+        Checkpoints that cannot be read, or are those of another model, are removed with a warning.
+        """
+        if self.directory is None or not self.directory.is_dir():
             return 0
-        state = json.loads((latest / "state.json").read_text())
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(latest / "last.weights.h5")
-        with np.load(latest / "best.npz") as best:
-            state["best_weights"] = [best[name] for name in best.files]
+        for path in sorted(self._checkpoints(), key=_epoch, reverse=True):
+            try:
+                self._load(path, model)
+                return _epoch(path) + 1
+            except UNREADABLE as error:
+                warnings.warn(f"the checkpoint {path} is left out: {error}", stacklevel=2)
+        for path in self.directory.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        return 0
+
+    def _load(self, path: Path, model: keras.Model) -> None:
+        state = json.loads((path / "state.json").read_text())
+        last, best = _arrays(path / "last.npz"), _arrays(path / "best.npz")
+        variables = _variables(model)
+        for kept, wanted in ((last, variables), (best, model.weights)):
+            if [array.shape for array in kept] != [tuple(variable.shape) for variable in wanted]:
+                raise ValueError("it is that of another model")
         self.history = state.pop("history")
-        self._resumed = state
-        epochs = int(latest.name.removeprefix("epoch-")) + 1
-        self.ended = state["wait"] >= self.patience
-        return epochs
+        self._resumed = {name: state[name] for name in PROGRESS} | {"best_weights": best}
+        self.ended = self._resumed["wait"] >= self.patience
+        for variable, array in zip(variables, last, strict=True):
+            variable.assign(array)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Takes up the state that was restored."""
@@ -189,26 +212,46 @@ class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _latest(self) -> Path | None:
-        if self.directory is None or not self.directory.is_dir():
-            return None
-        complete = [path for path in self.directory.iterdir() if path.name.startswith("epoch-") and path.is_dir()]
-        return max(complete, key=lambda path: int(path.name.removeprefix("epoch-")), default=None)
+    def _checkpoints(self) -> list[Path]:
+        assert self.directory is not None
+        return [path for path in self.directory.glob("epoch-*") if path.name.removeprefix("epoch-").isdecimal()]
 
     def _write(self, epoch: int) -> None:
         assert self.directory is not None
-        previous = self._latest()
+        previous = self.directory / f"epoch-{epoch - 1}"
         partial = self.directory / f"partial-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        self.model.save_weights(partial / "last.weights.h5")
-        if self.best_epoch == epoch or previous is None:
+        np.savez(partial / "last.npz", *map(keras.ops.convert_to_numpy, _variables(self.model)))
+        if self.best_epoch == epoch or not previous.is_dir():
             np.savez(partial / "best.npz", *self.best_weights)
         else:
-            os.link(previous / "best.npz", partial / "best.npz")
-        state = {name: getattr(self, name) for name in ("wait", "best_epoch", "best")}
+            _link(previous / "best.npz", partial / "best.npz")
+        state = {name: getattr(self, name) for name in PROGRESS}
         state["best"] = float(state["best"])
         (partial / "state.json").write_text(json.dumps({**state, "history": self.history}))
         partial.rename(self.directory / f"epoch-{epoch}")
-        if previous is not None:
-            shutil.rmtree(previous)
+        for path in self._checkpoints():
+            if _epoch(path) != epoch:
+                shutil.rmtree(path)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """All that a training step changes: weights, the states of dropout's random numbers, the optimizer's moments."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _arrays(path: Path) -> list[np.ndarray]:
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
+
+
+def _epoch(path: Path) -> int:
+    return int(path.name.removeprefix("epoch-"))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)

@@ -16,7 +16,7 @@ import tensorflow as tf
 from ann_keras import registry, training
 from ann_keras.data import Split
 from ann_keras.task import Feature, Task, Tensors
-from pipelines import progress
+from pipelines import files, progress
 from serving.export import export, parsing_spec
 
 ANSWERED = 32
@@ -65,26 +65,28 @@ class TransformGraph(tf.Module):
         """Raw features of a batch -> what of the task's inputs and label follows from them."""
         batch = tf.shape(next(iter(raw.values())))[0]
         absent = {
-            name: tf.zeros([batch, *spec.shape[1:]], spec.dtype) for name, spec in self.inputs.items() if name not in raw
+            name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
+            for name, spec in self.inputs.items()
+            if name not in raw
         }
         found: Tensors = self.loaded.transform_fn({**absent, **raw})
         return {name: value for name, value in found.items() if name not in absent}
 
 
-def split(files: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Split:
+def split(written: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Split:
     """The examples in TFRecord files, which are in the order of their names."""
     spec = parsing_spec((*task.features, task.label))
 
     def transform(serialized: Any) -> Tensors:
         return graph(tf.io.parse_example(serialized, spec))
 
-    patterns = [files] if isinstance(files, str) else files
+    patterns = [written] if isinstance(written, str) else written
     paths = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
     return Split(tf.data.TFRecordDataset(paths, "GZIP"), transform, task.label.name, memory_mb=memory_mb)
 
 
 def _splits(fn_args: Any, found: registry.Triple) -> tuple[Split, Split, TransformGraph]:
-    graph = TransformGraph(str(Path(fn_args.transform_graph_path) / "transform_fn"))
+    graph = TransformGraph(f"{fn_args.transform_graph_path}/transform_fn")
     make = functools.partial(split, task=found.task, graph=graph, memory_mb=found.training.memory_mb)
     return make(fn_args.train_files), make(fn_args.eval_files), graph
 
@@ -94,21 +96,26 @@ def run_fn(fn_args: Any) -> None:
     tuned = (fn_args.hyperparameters or {}).get("values", {})
     found = triple(fn_args.custom_config, tuned)
     train, evaluation, graph = _splits(fn_args, found)
-    logs = Path(fn_args.model_run_dir)
-    fit = training.fit(
-        found,
-        train,
-        evaluation,
-        fn_args.custom_config["seed"],
-        _checkpoints(fn_args, found, "fit"),
-        [keras.callbacks.TensorBoard(str(logs)), progress.Epochs(found.training.epochs)],
-    )
-    beside = Path(fn_args.serving_model_dir).parent
-    beside.mkdir(parents=True, exist_ok=True)
-    fit.model.save(beside / MODEL_FILE)
-    export(found, fit.model, graph, fn_args.serving_model_dir, [graph])
-    _leave_answers(found, fit.model, graph, evaluation, beside / ANSWERS_DIR)
-    course = {
+    model_uri, exported = fn_args.serving_model_dir.rstrip("/").rsplit("/", 1)
+    with files.writing(fn_args.model_run_dir) as logs, files.writing(model_uri) as beside:
+        board = keras.callbacks.TensorBoard(str(logs), write_graph=False)
+        fit = training.fit(
+            found,
+            train,
+            evaluation,
+            fn_args.custom_config["seed"],
+            _checkpoints(fn_args, found, "fit"),
+            [board, progress.Epochs(found.training.epochs)],
+        )
+        fit.model.save(beside / MODEL_FILE)
+        export(found, fit.model, graph, beside / exported, [graph])
+        _leave_answers(found, fit.model, graph, evaluation, beside / ANSWERS_DIR)
+        (logs / FIT_FILE).write_text(json.dumps(_course(fit, found, tuned)))
+
+
+def _course(fit: training.Fit, found: registry.Triple, tuned: dict[str, Any]) -> dict[str, Any]:
+    """What the report tells of a fit."""
+    return {
         "history": fit.history,
         "best_epoch": fit.best_epoch,
         "resumed_epoch": fit.resumed_epoch,
@@ -116,7 +123,6 @@ def run_fn(fn_args: Any) -> None:
         "tuned": tuned,
         "settings": found.settings,
     }
-    (logs / FIT_FILE).write_text(json.dumps(course))
 
 
 def _leave_answers(
@@ -148,7 +154,6 @@ def read_answers(path: Path, features: tuple[Feature, ...]) -> tuple[dict[str, l
 
 def tuner_fn(fn_args: Any) -> Any:
     """Tuner's: a Bayesian search over the spaces that the configs declare, each trial fitted by `training.fit`."""
-    from tfx.components.trainer.fn_args_utils import FnArgs  # noqa: F401 - documents the type of fn_args
     from tfx.components.tuner.component import TunerFnResult
 
     from pipelines.tuning import TripleTuner
@@ -157,7 +162,12 @@ def tuner_fn(fn_args: Any) -> Any:
     train, evaluation, _ = _splits(fn_args, found)
     config = fn_args.custom_config
     tuner = TripleTuner(
-        functools.partial(triple, config), train, evaluation, config["seed"], config["trials"], _checkpoints(fn_args, found, "tune")
+        functools.partial(triple, config),
+        train,
+        evaluation,
+        config["seed"],
+        config["trials"],
+        _checkpoints(fn_args, found, "tune"),
     )
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 

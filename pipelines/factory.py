@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
@@ -28,7 +27,8 @@ from pipelines.components.reporter import Reporter
 from pipelines.components.task_schema import TaskSchema
 from pipelines.components.validation import StrictExampleValidator
 
-LOCAL_BEAM = ("--runner=FnApiRunner",)
+LOCAL_BEAM = ("--runner=FnApiRunner", "--sdk_container_image=none")
+"""In this process. Without the second, TFX packs its own sources up for remote workers before each Beam pipeline."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,9 @@ class _Components:
         self.tuner = None
         if self.options.tune:
             self.tuner = Tuner(
-                tuner_fn="pipelines.entrypoints.tuner_fn", custom_config=config | {"trials": self.options.trials}, **shared
+                tuner_fn="pipelines.entrypoints.tuner_fn",
+                custom_config=config | {"trials": self.options.trials},
+                **shared,
             )
             shared["hyperparameters"] = self.tuner.outputs["best_hyperparameters"]
         self.trainer = Trainer(run_fn="pipelines.entrypoints.run_fn", custom_config=config, **shared)
@@ -261,8 +263,3 @@ def _task_settings(triple: Triple) -> dict[str, Any]:
     from ann_keras.settings import as_dict
 
     return as_dict(triple.task_config)
-
-
-def absolute(root: str | Path) -> str:
-    """The root as TFX's artifacts name it: absolute, so that a run from another folder finds them."""
-    return str(Path(root).resolve())

@@ -4,11 +4,13 @@ Signatures:
     serving_default: the task's raw features by name -> the task's named answers.
     examples: serialized tf.Examples -> the same answers, for the Evaluator and for bulk inference.
     transform_features: serialized tf.Examples -> the inputs of the model.
-    classify: serialized tf.Examples -> "classes" and "scores", for TF Serving's Classify; where the task answers with these.
+    classify: serialized tf.Examples -> "classes" and "scores", for TF Serving's Classify; where the label has classes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import shutil
@@ -61,6 +63,8 @@ def export(
     task = triple.task
     spec = parsing_spec(task.features)
 
+    # Traced once, and shared by the signatures.
+    @functools.partial(tf.function, autograph=False)
     def answer(raw: Tensors) -> Tensors:
         return task.postprocess(model(transform(raw), training=False))
 
@@ -92,7 +96,7 @@ def export(
     if task.label.classes:
         endpoints["classify"] = (classify, serialized("inputs"))
     for name, (function, arguments) in endpoints.items():
-        traced = tf.function(function)
+        traced = tf.function(function, autograph=False)
         traced.get_concrete_function(**arguments)
         archive.add_endpoint(name, traced)
     partial = f"{path}.partial"
@@ -101,8 +105,17 @@ def export(
     _describe(triple, Path(partial))
     if "classify" in endpoints:
         _set_method(partial, "classify", tf.compat.v1.saved_model.CLASSIFY_METHOD_NAME)
-    shutil.rmtree(path, ignore_errors=True)
-    os.replace(partial, path)
+    _replace(partial, path)
+
+
+def _replace(new: str, path: str | Path) -> None:
+    """Moves a folder to `path`; what is there is moved aside first, and deleted last."""
+    old = f"{path}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, old)
+    os.rename(new, path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _set_method(path: str, signature: str, method: str) -> None:

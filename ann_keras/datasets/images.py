@@ -14,6 +14,9 @@ import numpy as np
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey: ITU-R BT.601, section 2.5.1."""
 
+SCALE = np.float32(1 / 255)
+"""From a byte to [0, 1]. A product, as the graph optimiser turns a division into one, which rounds otherwise."""
+
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 """Pillow's modes of images without colour."""
 
@@ -55,8 +58,8 @@ def checked(encoded: bytes) -> tuple[bytes, str]:
     """Checks an encoded image by decoding it.
 
     JPEG and PNG bytes are returned as they are if TensorFlow's decoder reads them. BMP and GIF (its first frame) and
-    the modes that TensorFlow refuses or reads otherwise than Pillow (16 bit, transparent colours, CMYK) are encoded
-    again as PNG, grey or RGB; transparency is dropped.
+    the PNG modes that TensorFlow reads otherwise than Pillow (16 bit, a transparent colour) are encoded again as PNG,
+    grey or RGB; transparency is dropped.
 
     Args:
         encoded: the bytes of a file.
@@ -70,8 +73,6 @@ def checked(encoded: bytes) -> tuple[bytes, str]:
     if kind in ("BMP", "GIF") or (kind == "PNG" and _is_odd_png(encoded)):
         return _encoded_again(encoded, kind)
     problem = _decoder_problem(encoded, kind)
-    if problem and kind == "JPEG" and _pillow_mode(encoded) == "CMYK":
-        return _encoded_again(encoded, kind)
     return (b"", problem) if problem else (encoded, "")
 
 
@@ -79,7 +80,7 @@ def decode(encoded: Any, height: int, width: int, channels: int) -> Any:
     """Decodes a batch of images in the graph: JPEG, PNG, BMP or GIF (first frame), of any size and channel count.
 
     Grey is the ITU-R BT.601 luma of red, green and blue; alpha is dropped. An image of the wanted size keeps its exact
-    bytes / 255; any other is resized bilinearly with antialiasing. An empty batch is fine; bytes that are no image
+    bytes x SCALE; any other is resized bilinearly with antialiasing. An empty batch is fine; bytes that are no image
     raise an InvalidArgumentError when the graph runs.
 
     Args:
@@ -102,7 +103,7 @@ def decode(encoded: Any, height: int, width: int, channels: int) -> Any:
 
     def converted(image: Any) -> Any:
         coloured = tf.shape(image)[-1] >= 3
-        pixels = tf.cast(tf.gather(image, tf.where(coloured, [0, 1, 2], [0, 0, 0]), axis=-1), tf.float32) / 255.0
+        pixels = tf.cast(tf.gather(image, tf.where(coloured, [0, 1, 2], [0, 0, 0]), axis=-1), tf.float32) * SCALE
         if channels == 1:
             weights = tf.where(coloured, tf.constant(LUMA), tf.constant([1.0, 0.0, 0.0]))
             pixels = tf.reduce_sum(pixels * weights, axis=-1, keepdims=True)
@@ -116,7 +117,7 @@ def decode(encoded: Any, height: int, width: int, channels: int) -> Any:
         # With channels=1 or 3 decode_image refuses BMP and GIF, so that the conversion has to follow in the graph.
         image = tf.io.decode_image(item, channels=0, expand_animations=False)
         fits = tf.reduce_all(tf.equal(tf.shape(image), shape))
-        pixels = tf.cond(fits, lambda: tf.cast(image, tf.float32) / 255.0, lambda: converted(image))
+        pixels = tf.cond(fits, lambda: tf.cast(image, tf.float32) * SCALE, lambda: converted(image))
         return tf.ensure_shape(pixels, shape)
 
     return tf.map_fn(decoded, encoded, fn_output_signature=tf.TensorSpec(shape, tf.float32))
@@ -136,16 +137,6 @@ def _decoder_problem(encoded: bytes, kind: str) -> str:
     except tf.errors.OpError:
         return f"a truncated or corrupt {kind}"
     return "" if channels in (1, 2, 3, 4) else f"a {kind} with {channels} channels"
-
-
-def _pillow_mode(encoded: bytes) -> str:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            return str(image.mode)
-    except Exception:
-        return ""
 
 
 def _encoded_again(encoded: bytes, kind: str) -> tuple[bytes, str]:

@@ -12,6 +12,9 @@ from tfx.types.standard_artifacts import InfraBlessing, Model
 TOLERANCE = 1e-4
 """Largest difference of a number between the server's answer and the trainer's: another graph, and batches of another size."""
 
+NOT_BLESSED = "INFRA_NOT_BLESSED"
+"""The file that says what was wrong; TFX's InfraValidator names it so too."""
+
 
 @component
 def ServingValidator(  # noqa: N802 - a component's name
@@ -24,14 +27,14 @@ def ServingValidator(  # noqa: N802 - a component's name
         blessing: gets the property that the Pusher looks for, and a file with what differed.
         custom_config: JSON with the triple.
     """
-    from pipelines import entrypoints
+    from pipelines import entrypoints, files
 
     features = entrypoints.triple(json.loads(custom_config)).task.features
-    raw, expected = entrypoints.read_answers(Path(model.uri) / entrypoints.ANSWERS_DIR, features)
-    problems = validate(Path(model.uri) / "Format-Serving", raw, expected)
-    folder = Path(blessing.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ("INFRA_NOT_BLESSED" if problems else "INFRA_BLESSED")).write_text("\n".join(problems))
+    with files.reading(model.uri) as candidate:
+        raw, expected = entrypoints.read_answers(candidate / entrypoints.ANSWERS_DIR, features)
+        problems = validate(candidate / "Format-Serving", raw, expected)
+    with files.writing(blessing.uri) as folder:
+        (folder / (NOT_BLESSED if problems else "INFRA_BLESSED")).write_text("\n".join(problems))
     blessing.set_int_custom_property("blessed", int(not problems))
 
 

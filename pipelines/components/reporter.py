@@ -20,7 +20,7 @@ from tfx.types.standard_artifacts import (
 class Report(Artifact):
     """A page: report.html, with its figures as summary.json beside it."""
 
-    TYPE_NAME = "Report"
+    TYPE_NAME = "ann_keras.Report"
 
 
 @component

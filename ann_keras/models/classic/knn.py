@@ -1,14 +1,16 @@
 """The k nearest neighbours: an image gets the label that most of the k closest training images have.
 
-Cover and Hart 1967, Nearest neighbor pattern classification; the distance is the Euclidean one between the pixels. Fitting is storing. The search is
-exact: the candidates come from one matrix product, |x - m|^2 = |x|^2 - 2 x.m + |m|^2, and are ranked again by their
-distances taken directly in 64 bits, so that cancellation does not change an answer. A tie of votes goes to the class with the lowest index.
+Cover and Hart 1967, Nearest neighbor pattern classification; the distance is the Euclidean one between the pixels. Fitting
+is storing. The search is exact: the candidates come from one matrix product, |x - m|^2 = |x|^2 - 2 x.m + |m|^2, and are ranked again by their
+distances taken directly in 64 bits, so that cancellation does not change an answer. A tie of votes goes to the class with
+the lowest index.
 
 Run it with `ann run knn`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -34,41 +36,38 @@ class Config:
     block_mb: int = setting(256, "memory in MiB that a block of queries may take in the search", low=1)
 
 
-TINY = Config(k=3)
+TINY = Config(k=1)
 TRAINING = Training(epochs=1, batch_size=1024)
 
 
 @keras.saving.register_keras_serializable("ann_keras")
 class Neighbours(keras.layers.Layer):
-    """Stores examples and answers with the votes of the nearest.
+    """Holds examples and answers with the votes of the nearest.
 
     Args:
         classes: number of classes.
         k: neighbours that vote; all of them where fewer are stored.
         block_mb: bound in MiB on the memory of a block of queries: distances, candidates and their pixels.
-        stored: number of examples, 0 before `store`.
+        stored: number of examples.
     """
 
-    def __init__(self, classes: int, k: int, block_mb: int, stored: int = 0, **kwargs: Any) -> None:
-        super().__init__(trainable=False, **kwargs)
+    def __init__(self, classes: int, k: int, block_mb: int, stored: int = 1, **kwargs: Any) -> None:
+        # Distances in 16 bits, as mixed precision would have them, would not be exact.
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
         self.classes, self.k, self.block_mb, self.stored = classes, k, block_mb, stored
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the memory for `stored` examples."""
+        """Creates the memory: examples, float32 [stored, units], and labels, int32 [stored]."""
         self.units = input_shape[-1]
-        self._allocate(max(self.stored, 1))
-
-    def _allocate(self, rows: int) -> None:
-        self.examples = self.add_weight(shape=(rows, self.units), initializer="zeros", trainable=False, name="examples")
-        self.labels = self.add_weight(
-            shape=(rows,), dtype="int32", initializer="zeros", trainable=False, name="labels"
-        )
+        weight = functools.partial(self.add_weight, initializer="zeros", trainable=False)
+        self.examples = weight(shape=(self.stored, self.units), name="examples")
+        self.labels = weight(shape=(self.stored,), dtype="int32", name="labels")
 
     def call(self, inputs: Any) -> Any:
         """float32 [batch, units] -> float32 [batch, classes], each class's share of the votes."""
         batch, block = ops.shape(inputs)[0], self._block_rows()
         block = ops.maximum(ops.minimum(batch, block), 1)
-        blocks = (batch + block - 1) // block
+        blocks = ops.maximum((batch + block - 1) // block, 1)  # an empty batch is one block of padding
         padded = ops.pad(inputs, [(0, blocks * block - batch), (0, 0)])
         votes = ops.map(self._votes, ops.reshape(padded, (blocks, block, self.units)))
         return ops.reshape(votes, (-1, self.classes))[:batch]
@@ -94,17 +93,6 @@ class Neighbours(keras.layers.Layer):
         votes = ops.one_hot(ops.take(self.labels, nearest, axis=0), self.classes, dtype="float32")
         return ops.mean(votes, axis=1)
 
-    def store(self, examples: np.ndarray, labels: np.ndarray) -> None:
-        """Replaces what is stored by float32 [rows, units] and int [rows]."""
-        self._tracker.unlock()
-        for weight in (self.examples, self.labels):
-            self._non_trainable_variables.remove(weight)
-        self.stored = len(examples)
-        self._allocate(self.stored)
-        self._tracker.lock()
-        self.examples.assign(examples)
-        self.labels.assign(labels)
-
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         own = {"classes": self.classes, "k": self.k, "block_mb": self.block_mb, "stored": self.stored}
@@ -115,39 +103,55 @@ class Neighbours(keras.layers.Layer):
 class NearestNeighbours(keras.Model):
     """A functional model whose `fit` stores its examples."""
 
-    def fit(  # noqa: D417 - the arguments are those of keras.Model.fit
-        self, x: Iterable[Any], y: Any = None, *, steps_per_epoch: int | None = None, validation_data: Any = None,
-        callbacks: Iterable[keras.callbacks.Callback] = (), **kwargs: Any,
-    ) -> keras.callbacks.History:  # fmt: skip
-        """Stores one epoch of examples and measures the validation data.
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        steps_per_epoch: int | None = None,
+        validation_data: Any = None,
+        callbacks: Iterable[keras.callbacks.Callback] | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Stores one epoch of examples and measures the validation data; takes the arguments of `keras.Model.fit`.
 
         Args:
             x: batches of (inputs, labels), or the inputs as arrays with the labels in `y`.
             y: int [rows] where `x` holds arrays.
             steps_per_epoch: batches that make an epoch; all of them where it is None.
-            validation_data: batches of (inputs, labels) that are measured afterwards.
+            validation_data: batches of (inputs, labels), or arrays (inputs, labels), that are measured afterwards.
             callbacks: are told of the one epoch.
+            **kwargs: the other arguments, which say nothing to a fit that stores.
         """
         batches = [(x, y)] if y is not None else x
         stored: list[tuple[np.ndarray, np.ndarray]] = []
-        flat = keras.Model(self.inputs, self.get_layer("flatten").output)
-        for inputs, labels in batches:
-            stored.append((np.asarray(flat(inputs)), np.asarray(labels).reshape(-1)))
+        flat = keras.Model(self.input, self.get_layer("flatten").output)
+        for inputs, labels, *_ in batches:
+            stored.append((ops.convert_to_numpy(flat(inputs)), ops.convert_to_numpy(labels).reshape(-1)))
             if len(stored) == steps_per_epoch:
                 break
         history = keras.callbacks.History()
-        told = keras.callbacks.CallbackList([*callbacks, history], model=self, epochs=1, steps=len(stored))
+        told = keras.callbacks.CallbackList([*(callbacks or ()), history], model=self, epochs=1, steps=len(stored))
         told.on_train_begin()
         told.on_epoch_begin(0)
-        self.get_layer("neighbours").store(*(np.concatenate(column) for column in zip(*stored, strict=True)))
-        self.make_predict_function(force=True)
-        self.make_test_function(force=True)
+        self.store(*(np.concatenate(column) for column in zip(*stored, strict=True)))
         logs = {}
         if validation_data is not None:
-            logs = {f"val_{name}": value for name, value in self.evaluate(validation_data, verbose=0, return_dict=True).items()}
+            inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
+            found = self.evaluate(inputs, labels, verbose=0, return_dict=True)
+            logs = {f"val_{name}": value for name, value in found.items()}
         told.on_epoch_end(0, logs)
         told.on_train_end(logs)
         return history
+
+    def store(self, examples: np.ndarray, labels: np.ndarray) -> None:
+        """Replaces what is stored by float32 [rows, units] and int [rows]."""
+        memory = self.get_layer("neighbours")
+        config = memory.pop().get_config()
+        memory.add(Neighbours.from_config({**config, "stored": len(examples)}))
+        memory.layers[-1].set_weights([examples, labels])
+        self.make_predict_function(force=True)
+        self.make_test_function(force=True)
 
 
 def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Model:
@@ -158,7 +162,9 @@ def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Mod
         inputs: "image": float32 [batch, height, width, channels].
         outputs: logits, float32 [batch, classes]: the logarithm of each class's share of the votes.
     """
-    x = keras.layers.Flatten(name="flatten")(inputs["image"])
-    share = Neighbours(outputs.shape[0], config.k, config.block_mb, name="neighbours")(x)
+    x = keras.layers.Flatten(dtype="float32", name="flatten")(inputs["image"])
+    search = Neighbours(outputs.shape[0] or 0, config.k, config.block_mb, name="search")
+    # Keras fixes the sizes of a layer's weights once it is built; a Sequential lets `store` put in one of another size.
+    share = keras.Sequential([search], name="neighbours")(x)
     logits = ops.log(ops.maximum(share, 1e-7))
     return NearestNeighbours(inputs, logits, name="knn")

@@ -91,7 +91,9 @@ class Subsampling(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates coefficient and bias, float32 [maps]."""
         maps = (input_shape[-1],)
-        self.coefficient = self.add_weight(shape=maps, initializer=keras.initializers.Constant(0.25), name="coefficient")
+        self.coefficient = self.add_weight(
+            shape=maps, initializer=keras.initializers.Constant(0.25), name="coefficient"
+        )
         self.bias = self.add_weight(shape=maps, initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
@@ -131,7 +133,8 @@ def place(image: Any) -> Any:
     """Centres images in the input field: float [batch, height, width, channels] -> float [batch, 32, 32, channels]."""
     height, width = image.shape[1:3]
     if not all(CHARACTER <= size <= FIELD for size in (height, width)):
-        image = keras.layers.Resizing(CHARACTER, CHARACTER, antialias=True, name="resize")(image)
+        shrinks = max(height, width) > CHARACTER
+        image = ops.image.resize(image, (CHARACTER, CHARACTER), antialias=shrinks)
         height = width = CHARACTER
     margins = [((FIELD - size) // 2, (FIELD - size + 1) // 2) for size in (height, width)]
     return ops.pad(image, [(0, 0), *margins, (0, 0)], mode="symmetric")

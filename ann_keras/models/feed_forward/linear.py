@@ -24,7 +24,9 @@ TASKS = ("image_classification",)
 class Config:
     """Settings of the model."""
 
-    weight_decay: float = setting(1e-4, "factor of the squared weights in the loss", low=0, search=Range(1e-6, 1e-2, log=True))
+    weight_decay: float = setting(
+        1e-4, "factor of the squared weights in the loss", low=0, search=Range(1e-6, 1e-2, log=True)
+    )
 
 
 TINY = Config()

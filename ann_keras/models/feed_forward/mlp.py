@@ -26,7 +26,9 @@ class Config:
 
     units: int = setting(256, "units of each hidden layer", low=1, high=65536, search=(64, 128, 256, 512))
     depth: int = setting(2, "hidden layers", low=1, high=64, search=(1, 2, 3))
-    dropout: float = setting(0.2, "share of hidden units left out in training", low=0, high=0.95, search=Range(0.0, 0.5))
+    dropout: float = setting(
+        0.2, "share of hidden units left out in training", low=0, high=0.95, search=Range(0.0, 0.5)
+    )
 
 
 TINY = Config(units=32, depth=1, dropout=0.0)
@@ -43,9 +45,9 @@ def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Mod
     """
     x = keras.layers.Flatten(name="flatten")(inputs["image"])
     for number in range(1, config.depth + 1):
-        x = keras.layers.Dense(
-            config.units, activation="relu", kernel_initializer="he_normal", name=f"hidden{number}"
-        )(x)
+        x = keras.layers.Dense(config.units, activation="relu", kernel_initializer="he_normal", name=f"hidden{number}")(
+            x
+        )
         x = keras.layers.Dropout(config.dropout, name=f"dropout{number}")(x)
     logits = keras.layers.Dense(outputs.shape[0], name="scores")(x)
     return keras.Model(inputs, logits, name="mlp")
