@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class Fit:
         best_epoch: the epoch whose weights the model has, from 0.
         resumed_epoch: the first epoch that this process ran, from 0; above 0 after a kill.
         metrics: by split ("train", "eval") and name, measured with the model as it is.
+        step_seconds: mean duration of a training step in each epoch that this process ran.
     """
 
     model: keras.Model
@@ -44,6 +46,7 @@ class Fit:
     best_epoch: int
     resumed_epoch: int
     metrics: dict[str, dict[str, float]]
+    step_seconds: list[float]
 
 
 def build(triple: Triple) -> keras.Model:
@@ -100,13 +103,14 @@ def fit(
             stopping = ResumableEarlyStopping(settings.patience, checkpoint_dir if settings.epochs > 1 else None)
             start = stopping.restore(model)
         first = settings.epochs if stopping.ended else start
+        clock = StepClock()
         model.fit(
             train.training_batches(settings.batch_size, seed, start, triple.task.augment),
             steps_per_epoch=train.steps(settings.batch_size),
             epochs=settings.epochs,
             initial_epoch=first,
             validation_data=evaluation.batches(settings.batch_size),
-            callbacks=[stopping, *callbacks],
+            callbacks=[clock, stopping, *callbacks],
             verbose=0,
         )
         splits = {"train": train, "eval": evaluation}
@@ -114,7 +118,7 @@ def fit(
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
     stopping.forget()
-    return Fit(model, stopping.history, stopping.best_epoch, start, metrics)
+    return Fit(model, stopping.history, stopping.best_epoch, start, metrics, clock.seconds)
 
 
 def evaluate(model: keras.Model, split: Split, batch_size: int) -> dict[str, float]:
@@ -141,6 +145,27 @@ def strategy_scope(name: str) -> contextlib.AbstractContextManager[Any]:
     }
     scope: contextlib.AbstractContextManager[Any] = strategies[name]().scope()
     return scope
+
+
+class StepClock(keras.callbacks.Callback):
+    """Measures the training steps of every epoch, without validation and checkpoints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._started = self._ended = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes the end of the latest step."""
+        self._ended = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Divides by the number of steps."""
+        self.seconds.append((self._ended - self._started) / (self.params["steps"] or 1))
 
 
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):

@@ -120,6 +120,7 @@ def _course(fit: training.Fit, found: registry.Triple, tuned: dict[str, Any]) ->
         "best_epoch": fit.best_epoch,
         "resumed_epoch": fit.resumed_epoch,
         "metrics": fit.metrics,
+        "step_seconds": fit.step_seconds,
         "tuned": tuned,
         "settings": found.settings,
     }

@@ -55,14 +55,18 @@ def eval_config(task: Task) -> Any:
 
 
 def _metric(tfma: Any, metric: Metric) -> Any:
-    config = tfma.MetricConfig(class_name=metric.tfma, config=json.dumps({"name": metric.name}))
+    """A metric with its thresholds on the whole split; TFMA would hold every slice to one that names no slice."""
+    threshold = tfma.MetricThreshold()
     if metric.lower is not None:
-        config.threshold.value_threshold.lower_bound.value = metric.lower
+        threshold.value_threshold.lower_bound.value = metric.lower
     if metric.upper is not None:
-        config.threshold.value_threshold.upper_bound.value = metric.upper
+        threshold.value_threshold.upper_bound.value = metric.upper
     if metric.change is not None:
-        change = config.threshold.change_threshold
+        change = threshold.change_threshold
         higher, lower = tfma.MetricDirection.HIGHER_IS_BETTER, tfma.MetricDirection.LOWER_IS_BETTER
         change.direction = higher if metric.higher_is_better else lower
         change.absolute.value = -metric.change if metric.higher_is_better else metric.change
+    config = tfma.MetricConfig(class_name=metric.tfma, config=json.dumps({"name": metric.name}))
+    if threshold.ByteSize():
+        config.per_slice_thresholds.add(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
     return config

@@ -64,7 +64,7 @@ def validate(saved_model: Path, raw: dict[str, list[Any]], expected: dict[str, n
                     "REST": Client(server.rest_url, "candidate").predict(raw),
                     "gRPC": Client(server.grpc_address, "candidate", grpc=True).predict(raw),
                 }
-        except Exception as error:  # noqa: BLE001 - whatever keeps a model from being served is the finding
+        except Exception as error:
             return [f"the model could not be served: {error}"]
     return [
         f"{protocol}: {problem}" for protocol, answer in answers.items() for problem in differences(answer, expected)

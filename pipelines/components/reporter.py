@@ -1,12 +1,13 @@
 """The last component: gathers what the others left and writes the page that a person looks at."""
 
 import json
+
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.artifact import Artifact
 from tfx.types.standard_artifacts import (
-    Examples,
     ExampleAnomalies,
+    Examples,
     InfraBlessing,
     Model,
     ModelBlessing,

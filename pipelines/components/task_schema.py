@@ -1,10 +1,10 @@
 """The schema of a task as an artifact."""
 
-import os
-
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Schema
+
+from pipelines import files
 
 
 @component
@@ -15,6 +15,5 @@ def TaskSchema(schema: OutputArtifact[Schema], text: Parameter[str]) -> None:  #
         schema: receives schema.pbtxt.
         text: the schema as a text proto.
     """
-    os.makedirs(schema.uri, exist_ok=True)
-    with open(os.path.join(schema.uri, "schema.pbtxt"), "w", encoding="utf-8") as file:
-        file.write(text)
+    with files.writing(schema.uri) as folder:
+        (folder / "schema.pbtxt").write_text(text, encoding="utf-8")

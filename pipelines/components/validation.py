@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.example_validator.executor import Executor
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
 
@@ -36,12 +37,12 @@ class StrictExampleValidator(ExampleValidator):
 def read_anomalies(uri: str) -> list[str]:
     """One line for each anomaly under the artifact's folder: split, feature, reason."""
     lines = []
-    for folder in sorted(os.listdir(uri)):
+    for folder in sorted(name.rstrip("/") for name in fileio.listdir(uri)):
         path = os.path.join(uri, folder, "SchemaDiff.pb")
-        if not os.path.isfile(path):
+        if not fileio.exists(path):
             continue
         message = anomalies_pb2.Anomalies()
-        with open(path, "rb") as file:
+        with fileio.open(path, "rb") as file:
             message.ParseFromString(file.read())
         split = folder.removeprefix("Split-")
         if message.HasField("dataset_anomaly_info"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from ann_keras import settings
 from ann_keras.registry import Triple
-from pipelines import entrypoints, results
+from pipelines import entrypoints, files, results
 from pipelines.components.example_gen import KEY, read_counts
 from pipelines.components.validation import read_anomalies
 from pipelines.report import sections as report_sections
@@ -44,7 +45,7 @@ class Artifacts:
     tuner_results: Any
 
 
-def write(made: Artifacts, artifact: str, config: dict[str, Any], reports: str, times: str) -> Path:
+def write(made: Artifacts, artifact: str, config: dict[str, Any], reports: str, times: str) -> str:
     """Writes page and summary into the artifact and into a folder of the run.
 
     Args:
@@ -60,31 +61,36 @@ def write(made: Artifacts, artifact: str, config: dict[str, Any], reports: str, 
     triple = entrypoints.triple(config)
     now = datetime.now().astimezone()
     run = now.strftime("%Y%m%d-%H%M%S")
-    data = gather(made, triple, config["options"], run, now, Path(times))
-    page = write_page(data, Path(artifact) / PAGE)
-    (Path(artifact) / SUMMARY).write_text(json.dumps(_summary(data), indent=2))
-    target = Path(reports) / run
-    partial = target.with_name(f".{run}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(page.parent, partial)
-    if target.exists():
-        shutil.rmtree(target)
-    partial.rename(target)
-    return target / PAGE
+    with contextlib.ExitStack() as stack:
+        folders = {name: stack.enter_context(files.reading(one.uri)) for name, one in vars(made).items() if one}
+        fit = json.loads((folders["model_run"] / entrypoints.FIT_FILE).read_text())
+        data = gather(made, folders, triple, config["options"], fit, run, now, Path(times))
+        folder = stack.enter_context(files.writing(artifact))
+        write_page(data, folder / PAGE)
+        (folder / SUMMARY).write_text(json.dumps(_summary(data, fit["step_seconds"]), indent=2))
+        files.copy(str(folder), f"{reports}/{run}")
+    return f"{reports}/{run}/{PAGE}"
 
 
-def _summary(data: ReportData) -> dict[str, Any]:
+def _summary(data: ReportData, step_seconds: list[float]) -> dict[str, Any]:
     names = ("model", "dataset", "task", "run", "blessed", "reasons", "version", "metrics", "folds", "settings")
-    return {name: getattr(data, name) for name in names}
+    epochs = len(next(iter(data.history.values()), []))
+    return {**{name: getattr(data, name) for name in names}, "epochs": epochs, "step_seconds": step_seconds}
 
 
 def gather(
-    made: Artifacts, triple: Triple, options: dict[str, Any], run: str, now: datetime, times: Path
+    made: Artifacts,
+    folders: Mapping[str, Path],
+    triple: Triple,
+    options: dict[str, Any],
+    fit: dict[str, Any],
+    run: str,
+    now: datetime,
+    times: Path,
 ) -> ReportData:
     """Reads every artifact once and returns what the page shows."""
-    fit = json.loads((Path(made.model_run.uri) / entrypoints.FIT_FILE).read_text())
-    counts = read_counts(made.examples.uri)
-    evaluation = results.read_evaluation(made.evaluation.uri, triple.task)
+    counts = read_counts(str(folders["examples"]))
+    evaluation = results.read_evaluation(str(folders["evaluation"]), triple.task)
     stopped = len(next(iter(fit["history"].values()), []))
     blessed = made.blessing.get_int_custom_property("blessed") == 1
     infra = made.infra_blessing.get_int_custom_property("blessed") == 1
@@ -97,7 +103,7 @@ def gather(
         when=now.strftime("%Y-%m-%d %H:%M"),
         version=made.pushed_model.get_string_custom_property("pushed_version"),
         blessed=blessed and infra,
-        reasons=results.reasons(evaluation, blessed, made.infra_blessing.uri if not infra else None),
+        reasons=results.reasons(evaluation, blessed, str(folders["infra_blessing"]) if not infra else None),
         seed=options["seed"],
         settings=fit["settings"],
         settings_help=settings.helps(triple.config, triple.task_config, triple.training),
@@ -106,8 +112,8 @@ def gather(
         dataset_citation=triple.dataset.citation,
         counts=counts.counts,
         bad_examples=BadExamples(counts.bad_count, counts.bad_first),
-        anomalies=read_anomalies(made.anomalies.uri),
-        samples=_samples(made.examples.uri, triple),
+        anomalies=read_anomalies(str(folders["anomalies"])),
+        samples=_samples(str(folders["examples"]), triple),
         history=fit["history"],
         best_epoch=fit["best_epoch"] + 1 if stopped else None,
         stopped_epoch=stopped if 0 < stopped < triple.training.epochs else None,
@@ -117,8 +123,8 @@ def gather(
         folds=list(options["folds"]) or None,
         component_seconds=seconds.get("seconds", {}),
         reused=set(seconds.get("reused", ())),
-        tuning=results.read_trials(made.tuner_results.uri) if made.tuner_results else None,
-        sections=[*_task_sections(made, triple), *_model_sections(made, triple)],
+        tuning=results.read_trials(str(folders["tuner_results"])) if "tuner_results" in folders else None,
+        sections=[*_task_sections(folders, triple), *_model_sections(folders, triple)],
     )
 
 
@@ -144,16 +150,16 @@ def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
     return samples
 
 
-def _task_sections(made: Artifacts, triple: Triple) -> list[Section]:
+def _task_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
     """The task's own sections, over the exported model's answers to the test split."""
     module = report_sections.for_task(triple.task.name)
     if module is None:
         return []
     task = triple.task
     spec = parsing_spec((*task.features, task.label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
-    signature = tf.saved_model.load(f"{made.model.uri}/Format-Serving").signatures["serving_default"]
+    signature = tf.saved_model.load(str(folders["model"] / "Format-Serving")).signatures["serving_default"]
     columns: dict[str, list[np.ndarray]] = {}
-    for serialized in _records(made.examples.uri, "test").batch(BATCH):
+    for serialized in _records(str(folders["examples"]), "test").batch(BATCH):
         raw = tf.io.parse_example(serialized, spec)
         answers = signature(**{feature.name: raw[feature.name] for feature in task.features})
         for name, value in [*raw.items(), *((f"answer {name}", value) for name, value in answers.items())]:
@@ -166,10 +172,10 @@ def _task_sections(made: Artifacts, triple: Triple) -> list[Section]:
     return found
 
 
-def _model_sections(made: Artifacts, triple: Triple) -> list[Section]:
+def _model_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
     """What a model shows of itself, if its module has `pictures`."""
     pictures = getattr(triple.model, "pictures", None)
     if pictures is None:
         return []
-    model = keras.saving.load_model(Path(made.model.uri) / entrypoints.MODEL_FILE)
+    model = keras.saving.load_model(folders["model"] / entrypoints.MODEL_FILE)
     return [report_sections.model_section(triple.model.PICTURES_TITLE, pictures(model, triple.task))]
