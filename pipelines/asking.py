@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,23 @@ def serve(root: str, model_config_file: str | None, rest_api_port: int, port: in
 
     if model_config_file is None and not process.models_of_root(root):
         raise click.ClickException(f"no pushed model under {root}; `ann run MODEL --root {root}` pushes one")
+    for number, option in ((rest_api_port, "--rest-api-port"), (port, "--port")):
+        _check_free(number, option)
+    # Else TensorFlow begins with what it thinks of the graphics card.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = None if model_config_file else root
     return process.serve_forever(chosen, model_config_file, rest_api_port, port)
+
+
+def _check_free(port: int, option: str) -> None:
+    """Raises where another process listens on the port, before models are loaded. Port 0 is any free one."""
+    with socket.socket() as probe:
+        # Connections that a server just closed do not count, as they do not for servers.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise click.ClickException(f"port {port}: {error.strerror}; {option} picks another") from error
 
 
 def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root: str, as_json: bool) -> int:
@@ -68,7 +84,9 @@ def _features(model: str, root: str) -> list[Any]:
     from ann_keras import registry
     from ann_keras.task import Feature
 
-    described = sorted(Path(root).glob(f"serving/{model}/*/assets.extra/ann_keras.json"), key=lambda path: path.parts[-3])
+    described = sorted(
+        Path(root).glob(f"serving/{model}/*/assets.extra/ann_keras.json"), key=lambda path: path.parts[-3]
+    )
     if described:
         fields = json.loads(described[-1].read_text())["features"]
         return [Feature(one["name"], one["kind"], tuple(one["shape"]), one["dtype"]) for one in fields]
@@ -99,7 +117,8 @@ def _client(model: str, url: str | None, grpc: bool, root: str) -> Iterator[Any]
             return
     if not base.is_dir() or not any(name.isdigit() for name in os.listdir(base)):
         raise click.ClickException(
-            f"no server at {local} serves {model}, and {base} holds no pushed version; `ann run {model} --root {root}` pushes one"
+            f"no server at {local} serves {model}, and {base} holds no pushed version; "
+            f"`ann run {model} --root {root}` pushes one"
         )
     with ModelServer({model: base}) as server:
         yield Client(server.grpc_address if grpc else server.rest_url, model, grpc=grpc)

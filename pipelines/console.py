@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import warnings
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -16,68 +16,101 @@ from rich.text import Text
 
 
 @contextlib.contextmanager
-def noise_to(path: Path | None, keep_stdout: bool = True) -> Iterator[tuple[TextIO, TextIO]]:
+def noise_to(path: Path | None) -> Iterator[tuple[TextIO, TextIO]]:
     """Sends what libraries write to standard output and error, in Python or in C++, to a file.
 
     Args:
-        path: the file; None throws it away.
-        keep_stdout: unused output streams are given back as they were in any case; False also silences Python's warnings.
+        path: the file, in a folder that exists; None throws it away.
 
     Yields:
         the true standard output and error.
     """
-    target: Path | str = os.devnull if path is None else path
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with open(target, "a", encoding="utf-8") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    out, err = (os.fdopen(os.dup(fd), "w", encoding="utf-8") for fd in saved)
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(open(os.devnull if path is None else path, "ab", buffering=0))
+        true = []
+        for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+            stream.flush()
+            saved = os.dup(number)
+            stack.callback(_give_back, stream, number, saved)
+            true.append(stack.enter_context(os.fdopen(os.dup(saved), "w", encoding="utf-8", errors="replace")))
+            os.dup2(log.fileno(), number)
+        yield true[0], true[1]
+
+
+def _give_back(stream: TextIO, number: int, saved: int) -> None:
+    """Makes a file descriptor again what it was."""
     try:
-        with warnings.catch_warnings():
-            yield out, err
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        out.close()
-        err.close()
-        for number, fd in zip((1, 2), saved, strict=True):
-            os.dup2(fd, number)
-            os.close(fd)
+        stream.flush()
+    except OSError:
+        # The log's disk is full. What the stream still holds must not appear on the terminal either.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+        stream.flush()
+    os.dup2(saved, number)
+    os.close(saved)
+
+
+class _Ticking:
+    """A line whose time goes on while it is shown."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self.text = name, text
+        self._started = time.monotonic()
+
+    def __rich__(self) -> Text:
+        line = _line(self.name, time.monotonic() - self._started, self.text, "cyan")
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
 
 
 class Lines:
     """A listener that keeps one live line for the component that runs, and leaves one for each that ended.
 
     Args:
-        stream: where it writes; on anything but a terminal, lines appear as components begin and end, and epochs as they end.
-        prefix: stands before every component's name.
+        stream: where it writes; on anything but a terminal, lines appear as components end, and epochs as they end.
     """
 
-    def __init__(self, stream: TextIO, prefix: str = "") -> None:
+    def __init__(self, stream: TextIO) -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
-        self.prefix = prefix
+        self._prefix = self._why = ""
         self._live: Live | None = None
-        self._node = self._why = ""
+        self._shown = _Ticking("", "")
 
     def say(self, text: str, style: str = "") -> None:
         """Leaves a line."""
         self.console.print(Text(text, style=style))
 
+    @contextlib.contextmanager
+    def within(self, prefix: str) -> Iterator[None]:
+        """Puts `prefix` before the names of components."""
+        self._prefix = prefix
+        try:
+            yield
+        finally:
+            self._prefix = ""
+
+    @contextlib.contextmanager
+    def component(self, name: str) -> Iterator[None]:
+        """Shows the live line of something that is no component of a pipeline, and leaves none."""
+        self.start(name, "")
+        try:
+            yield
+        finally:
+            self._stop()
+
     def start(self, node: str, why: str) -> None:
         """A component begins, since the cache could not answer."""
-        self._node, self._why = node, why
+        self._why = why
+        self._shown = _Ticking(self._prefix + node, why)
         if self.console.is_terminal:
-            self._live = Live(self._line("...", why), console=self.console, refresh_per_second=4, transient=True)
+            self._live = Live(self._shown, console=self.console, refresh_per_second=4, transient=True)
             self._live.start()
 
     def detail(self, text: str) -> None:
         """What the component is at."""
         if self._live is not None:
-            self._live.update(self._line("...", text))
+            self._shown.text = text
         elif ", step " not in text:
             self.say(f"  {text}", "dim")
 
@@ -85,20 +118,18 @@ class Lines:
         """A component ended well."""
         self._stop()
         what = "reused" if reused else f"ran ({self._why})"
-        self.console.print(self._line_of(node, f"{seconds:7.1f} s", what, "dim" if reused else "green"))
+        self.console.print(_line(self._prefix + node, seconds, what, "dim" if reused else "green"))
 
     def fail(self, node: str, seconds: float) -> None:
         """A component raised."""
         self._stop()
-        self.console.print(self._line_of(node, f"{seconds:7.1f} s", "failed", "bold red"))
+        self.console.print(_line(self._prefix + node, seconds, "failed", "bold red"))
 
     def _stop(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
 
-    def _line(self, seconds: str, text: str) -> Text:
-        return self._line_of(self._node, f"{seconds:>9}", text, "cyan")
 
-    def _line_of(self, node: str, seconds: str, text: str, style: str) -> Text:
-        return Text.assemble((f"{self.prefix}{node:<22}", style), f"{seconds}  ", (text, "dim"))
+def _line(name: str, seconds: float, text: str, style: str) -> Text:
+    return Text.assemble((f"{name:<22}", style), f"{seconds:7.1f} s  ", (text, "dim"))

@@ -1,7 +1,7 @@
 """What a run tells the person who waits for it: one live line per component, and one per epoch within it.
 
-Components run in the runner's process and do not know who listens: they tell the listener that is installed here, and where
-none is (on Kubeflow, in a Beam worker) nobody hears it.
+Components run in the runner's process and do not know who listens: they tell the listener that is installed here, and
+where none is (on Kubeflow, in a Beam worker) nobody hears it.
 """
 
 from __future__ import annotations

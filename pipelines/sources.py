@@ -41,7 +41,9 @@ def _path(module: str) -> Path | None:
         return None
     spec = importlib.util.find_spec(package)
     assert spec is not None and spec.submodule_search_locations
-    stem = Path(spec.submodule_search_locations[0], *rest.split(".")) if rest else Path(spec.submodule_search_locations[0])
+    stem = (
+        Path(spec.submodule_search_locations[0], *rest.split(".")) if rest else Path(spec.submodule_search_locations[0])
+    )
     for path in (stem.with_name(stem.name + ".py"), stem / "__init__.py"):
         if path.is_file():
             return path

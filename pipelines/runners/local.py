@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +17,11 @@ from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.pipeline import Pipeline
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable import cache_utils, launcher, runtime_parameter_utils
 from tfx.types import artifact_utils
 
 from pipelines import progress
+from pipelines.exits import ComponentError
 from pipelines.runners import reuse
 
 
@@ -38,8 +41,8 @@ class Listener(Protocol):
         """A component raised."""
 
 
-class ComponentError(RuntimeError):
-    """A component failed; its cause is the error that it raised."""
+RECORDED = ("pushed_destination", "path")
+"""Properties of artifacts that name what a component wrote outside of them: a pushed version, a report."""
 
 
 @dataclass
@@ -60,19 +63,20 @@ class Outcome:
 class _Launcher(launcher.Launcher):
     """TFX's launcher, which also says whether the cache answered, and if not, why."""
 
-    context_name = ""
+    context_name = why_not_cached = ""
     prepared: Any = None
     listener: Any = None
 
     def _prepare_execution(self) -> Any:
-        self.prepared = super()._prepare_execution()
+        with _cache_that_looks_outside():
+            self.prepared = super()._prepare_execution()
         info = self.prepared.execution_info
         if self.prepared.is_execution_needed:
             with self._mlmd_connection as handle:
                 why = reuse.explain(
                     handle.store, self.context_name, info.execution_id, info.input_dict, info.exec_properties
                 )
-            self.listener.start(self._pipeline_node.node_info.id, why)
+            self.listener.start(self._pipeline_node.node_info.id, why or self.why_not_cached)
         return self.prepared
 
 
@@ -105,6 +109,30 @@ def run(pipeline: Pipeline, listener: Listener, times: str | Path | None = None)
 def _run_node(node: Any, compiled: Any, deployment: Any, connection: Any, listener: Any, outcome: Outcome) -> None:
     name = node.node_info.id
     started = time.monotonic()
+    try:
+        prepared, outputs = _launch(node, compiled, deployment, connection, listener)
+    except BaseException as error:
+        listener.fail(name, time.monotonic() - started)
+        if not isinstance(error, Exception):
+            raise
+        raise ComponentError(f"{name} failed") from error
+    # A node of TFX's own, such as a resolver, is no component that runs or is reused.
+    if prepared is None:
+        return
+    seconds = time.monotonic() - started
+    reused = not prepared.is_execution_needed
+    outcome.seconds[name] = round(seconds, 3)
+    outcome.outputs[name] = outputs
+    if reused:
+        outcome.reused.append(name)
+    listener.finish(name, seconds, reused)
+
+
+def _launch(
+    node: Any, compiled: Any, deployment: Any, connection: Any, listener: Any
+) -> tuple[Any, dict[str, list[Any]]]:
+    """Launches one node; returns what its launcher prepared, None where it is a node of TFX's own, and its outputs."""
+    name = node.node_info.id
     one = _Launcher(
         pipeline_node=node,
         mlmd_connection=metadata.Metadata(connection),
@@ -114,21 +142,37 @@ def _run_node(node: Any, compiled: Any, deployment: Any, connection: Any, listen
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
     )
     one.context_name, one.listener = f"{compiled.pipeline_info.id}.{name}", listener
+    cached = node.execution_options.caching_options.enable_cache
+    one.why_not_cached = "its result is gone" if cached else "the cache is off"
+    info = one.launch()
+    return one.prepared, _outputs(connection, info.execution_id) if one.prepared is not None else {}
+
+
+@contextlib.contextmanager
+def _cache_that_looks_outside() -> Iterator[None]:
+    """TFX reuses a result whose artifacts exist; this also looks for what was written outside of them."""
+    ask = cache_utils.get_cached_outputs
+
+    def ask_and_look(*given: Any, **named: Any) -> Any:
+        found = ask(*given, **named)
+        return None if found is not None and _gone(found) else found
+
+    cache_utils.get_cached_outputs = ask_and_look
     try:
-        info = one.launch()
-    except Exception as error:
-        listener.fail(name, time.monotonic() - started)
-        raise ComponentError(f"{name} failed") from error
-    seconds = time.monotonic() - started
-    # A node of TFX's own, such as a resolver, is no component that runs or is reused.
-    if one.prepared is None:
-        return
-    outcome.seconds[name] = round(seconds, 3)
-    reused = not one.prepared.is_execution_needed
-    if reused:
-        outcome.reused.append(name)
-    outcome.outputs[name] = _outputs(connection, info.execution_id)
-    listener.finish(name, seconds, reused)
+        yield
+    finally:
+        cache_utils.get_cached_outputs = ask
+
+
+def _gone(outputs: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether something that artifacts name outside of themselves is there no longer."""
+    recorded = (
+        artifact.get_string_custom_property(name)
+        for artifacts in outputs.values()
+        for artifact in artifacts
+        for name in RECORDED
+    )
+    return any(path and not os.path.exists(path) for path in recorded)
 
 
 def _outputs(connection: Any, execution_id: int) -> dict[str, list[Any]]:

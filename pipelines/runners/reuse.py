@@ -13,7 +13,9 @@ MANY = 3
 """Differences that are named; the others are counted."""
 
 
-def explain(store: Any, context_name: str, execution_id: int, inputs: Mapping[str, list[Any]], properties: Mapping[str, Any]) -> str:
+def explain(
+    store: Any, context_name: str, execution_id: int, inputs: Mapping[str, list[Any]], properties: Mapping[str, Any]
+) -> str:
     """Compares an execution that is about to run with the latest finished one of the same node.
 
     Args:
@@ -24,7 +26,7 @@ def explain(store: Any, context_name: str, execution_id: int, inputs: Mapping[st
         properties: its execution properties.
 
     Returns:
-        one phrase, such as "learning_rate 0.001 -> 0.01" or "examples changed".
+        one phrase, such as "learning_rate 0.001 -> 0.01" or "examples changed"; "" where nothing differs.
     """
     context = store.get_context_by_type_and_name("node", context_name)
     earlier = store.get_executions_by_context(context.id) if context is not None else []
@@ -34,8 +36,6 @@ def explain(store: Any, context_name: str, execution_id: int, inputs: Mapping[st
         return "its earlier run did not finish" if unfinished else "first run"
     latest = max(finished, key=lambda one: one.id)
     differences = [*_property_differences(latest, properties), *_input_differences(store, latest, inputs)]
-    if not differences:
-        return "the cache was not asked, or its result is gone"
     more = f" and {len(differences) - MANY} more" if len(differences) > MANY else ""
     return ", ".join(differences[:MANY]) + more
 
