@@ -89,7 +89,7 @@ class Split:
 
         Args:
             batch_size: examples in a batch; the last one of an epoch may be smaller.
-            seed: of the order and of `augment`.
+            seed: of the order and of `augment`. A streamed order also depends on TensorFlow's global seed.
             epoch: the first epoch, so that a resumed training sees what an uninterrupted one would have seen.
             augment: applied to every batch with a seed of its own.
         """

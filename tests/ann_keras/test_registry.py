@@ -28,7 +28,7 @@ def test_every_registered_name_is_covered() -> None:
     assert {case.model for case in CASES} == set(registry.MODELS)
     assert {case.task for case in CASES} == set(registry.TASKS)
     for name, path in registry.MODELS.items():
-        assert registry.load("model", name, registry.MODELS).TASKS == registry.constants(path)["TASKS"]
+        assert registry.constants(path)["TASKS"] == registry.load("model", name, registry.MODELS).TASKS
 
 
 @every_case

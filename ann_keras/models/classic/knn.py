@@ -126,14 +126,16 @@ class NearestNeighbours(keras.Model):
         batches = [(x, y)] if y is not None else x
         stored: list[tuple[np.ndarray, np.ndarray]] = []
         flat = keras.Model(self.input, self.get_layer("flatten").output)
-        for inputs, labels, *_ in batches:
-            stored.append((ops.convert_to_numpy(flat(inputs)), ops.convert_to_numpy(labels).reshape(-1)))
-            if len(stored) == steps_per_epoch:
-                break
         history = keras.callbacks.History()
-        told = keras.callbacks.CallbackList([*(callbacks or ()), history], model=self, epochs=1, steps=len(stored))
+        told = keras.callbacks.CallbackList([*(callbacks or ()), history], model=self, epochs=1, steps=steps_per_epoch)
         told.on_train_begin()
         told.on_epoch_begin(0)
+        for step, (inputs, labels, *_) in enumerate(batches):
+            told.on_train_batch_begin(step)
+            stored.append((ops.convert_to_numpy(flat(inputs)), ops.convert_to_numpy(labels).reshape(-1)))
+            told.on_train_batch_end(step)
+            if len(stored) == steps_per_epoch:
+                break
         self.store(*(np.concatenate(column) for column in zip(*stored, strict=True)))
         logs = {}
         if validation_data is not None:
