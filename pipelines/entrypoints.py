@@ -162,19 +162,19 @@ def tuner_fn(fn_args: Any) -> Any:
     found = triple(fn_args.custom_config)
     train, evaluation, _ = _splits(fn_args, found)
     config = fn_args.custom_config
-    tuner = TripleTuner(
-        functools.partial(triple, config),
-        train,
-        evaluation,
-        config["seed"],
-        config["trials"],
-        _checkpoints(fn_args, found, "tune"),
-    )
+    directory = _checkpoints(fn_args, found, "tune") or Path(fn_args.working_dir) / "tune"
+    resolve = functools.partial(triple, config)
+    tuner = TripleTuner(resolve, train, evaluation, config["seed"], config["trials"], directory)
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
-def _checkpoints(fn_args: Any, found: registry.Triple, purpose: str) -> Path:
-    """A folder for exactly this triple, code, seed and data, so that only the same work is ever taken up again."""
+def _checkpoints(fn_args: Any, found: registry.Triple, purpose: str) -> Path | None:
+    """A folder for exactly this triple, code, seed and data, so that only the same work is ever taken up again.
+
+    None where the run's root is an object store: a container that is started again has another disk.
+    """
+    if files.is_remote(fn_args.custom_config["checkpoints"]):
+        return None
     config = {name: value for name, value in fn_args.custom_config.items() if name != "checkpoints"}
     identity = [purpose, config, found.settings, fn_args.transform_graph_path, list(fn_args.train_files)]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -211,7 +211,8 @@ class Plan:
     def _divide(
         self, index: Index, rows: np.ndarray, fractions: Mapping[str, float], classes: Sequence[str]
     ) -> np.ndarray:
-        keys, labels = index.keys[rows], index.labels[rows]
+        # Of millions of keys no second copy, where all rows are divided.
+        keys, labels = (index.keys, index.labels) if len(rows) == len(index) else (index.keys[rows], index.labels[rows])
         return hold_out(keys, labels, fractions, self.seed, self.stratify, self.small_classes, classes)
 
     def _assign_hold_out(self, index: Index, classes: Sequence[str]) -> np.ndarray:

@@ -32,8 +32,10 @@ class Config:
         (), "height,width that images are resized to; empty: the data's own, or 64,64 where it varies", low=1, high=4096
     )
     standardize: bool = setting(True, "subtract the training split's mean and divide by its deviation, per channel")
-    augment: str = setting("none", "training only", choices=("none", "shift", "flip", "shift_flip"))
-    shift: float = setting(0.1, "largest random shift, as a share of the image's height and width", low=0, high=0.5)
+    augment: str = setting("none", "training only", choices=("none", "flip", "affine", "affine_flip"))
+    distortion: float = setting(
+        0.1, "largest random shift as a share of the side, change of scale, and shear", low=0, high=0.5
+    )
     min_accuracy: float | None = setting(None, "accuracy below which no model is blessed; none: a tenth above chance",
                                          low=0, high=1)  # fmt: skip
     max_accuracy_drop: float = setting(0.02, "loss of accuracy against the last blessed model that passes", low=0, high=1)
@@ -85,7 +87,7 @@ def bind(features: Mapping[str, Feature], config: Config) -> Task:
             prediction="probabilities",
             slices=("label",),
         ),
-        augment=None if config.augment == "none" else functools.partial(augment, kind=config.augment, shift=config.shift),
+        augment=None if config.augment == "none" else functools.partial(augment, kind=config.augment, distortion=config.distortion),
     )
 
 
@@ -115,28 +117,51 @@ def preprocess(
     return tensors
 
 
-def augment(inputs: Tensors, seed: Any, *, kind: str, shift: float) -> Tensors:
-    """Shifts and mirrors each image of a batch at random.
+def augment(inputs: Tensors, seed: Any, *, kind: str, distortion: float) -> Tensors:
+    """Distorts and mirrors each image of a batch at random.
+
+    The distortions are the planar affine ones of LeCun et al. 1998, section III.B: translation, scaling, squeezing and
+    horizontal shearing.
 
     Args:
         inputs: "image": float32 [batch, height, width, channels]; other entries pass through.
         seed: int32 [2]; the same seed gives the same answer.
-        kind: "shift", "flip" or "shift_flip".
-        shift: largest shift as a share of height and width. Pixels shifted in repeat the edge.
+        kind: "flip", "affine" or "affine_flip".
+        distortion: largest shift as a share of height and width, change of scale, and shear. Interpolated bilinearly;
+            what comes in from outside repeats the edge.
     """
     image = inputs["image"]
-    batch, height, width = tf.shape(image)[0], image.shape[1], image.shape[2]
+    batch = tf.shape(image)[0]
     seeds = tf.random.split(seed, 2)
     if "flip" in kind:
         mirrored = tf.random.stateless_uniform([batch, 1, 1, 1], seeds[0]) < 0.5
         image = tf.where(mirrored, tf.reverse(image, [2]), image)
-    if "shift" in kind:
-        offset = tf.random.stateless_uniform([batch, 2], seeds[1], -shift, shift)
-        offset = tf.round(offset * tf.constant([height, width], "float32"))
-        zero, one = tf.zeros([batch]), tf.ones([batch])
-        transforms = tf.stack([one, zero, offset[:, 1], zero, one, offset[:, 0], zero, zero], axis=1)
-        image = keras.ops.image.affine_transform(image, transforms, interpolation="nearest", fill_mode="nearest")
+    if "affine" in kind:
+        drawn = tf.random.stateless_uniform([batch, 5], seeds[1], -distortion, distortion)
+        image = distort(image, *tf.unstack(drawn, axis=1))
     return {**inputs, "image": image}
+
+
+def distort(image: Any, right: Any, down: Any, wider: Any, higher: Any, shear: Any) -> Any:
+    """Moves each image's content by an affine map around the image's centre.
+
+    Args:
+        image: float32 [batch, height, width, channels].
+        right, down: float32 [batch], shift of the window over the content, as a share of width and height.
+        wider, higher: float32 [batch], relative growth of the window.
+        shear: float32 [batch], columns that the window moves to the right for each row down.
+
+    Returns:
+        float32 [batch, height, width, channels].
+    """
+    height, width = image.shape[1:3]
+    x, y = (width - 1) / 2, (height - 1) / 2
+    zero = tf.zeros_like(right)
+    # A pixel (x, y) of the answer is read at (a0 x + a1 y + a2, b0 x + b1 y + b2).
+    from_x = [1 + wider, shear, right * width - wider * x - shear * y]
+    from_y = [zero, 1 + higher, down * height - higher * y]
+    transforms = tf.stack([*from_x, *from_y, zero, zero], axis=1)
+    return keras.ops.image.affine_transform(image, transforms, interpolation="bilinear", fill_mode="nearest")
 
 
 def compile_args() -> dict[str, Any]:

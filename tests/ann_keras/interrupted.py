@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from ann_keras import data, registry, training
+from ann_keras.tasks import image_classification
 
 SETTINGS = {
     "units": 8,

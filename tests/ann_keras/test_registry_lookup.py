@@ -63,7 +63,7 @@ def test_a_dataset_without_the_roles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_overrides_go_before_the_models_own_settings() -> None:
-    assert registry.resolve("lenet5").task_config.augment == "shift"
+    assert registry.resolve("lenet5").task_config.augment == "affine"
     triple = registry.resolve("lenet5", overrides={"augment": "none", "batch_size": "32", "units": "10"})
     assert (triple.task_config.augment, triple.training.batch_size, triple.config.units) == ("none", 32, 10)
     assert triple.task.augment is None
