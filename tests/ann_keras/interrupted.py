@@ -22,7 +22,7 @@ SETTINGS = {
     "units": 8,
     "depth": 1,
     "dropout": 0.5,
-    "augment": "affine_flip",
+    "augment": image_classification.Config.__dataclass_fields__["augment"].metadata["choices"][-1],
     "epochs": 5,
     "batch_size": 8,
     "patience": 3,
