@@ -40,6 +40,7 @@ setup(
         "matplotlib",
         "numpy",
         "packaging",
+        "importlib_resources",  # TensorFlow Datasets imports it to prepare data, and declares it for Python 3.8 alone
         "pillow",
         "rich>=13",
         "scikit-learn",

@@ -19,7 +19,7 @@ def test_every_row_is_scikit_learns() -> None:
     assert [row.key for row in rows] == index.keys.tolist()
     assert [row.values["label"] for row in rows] == index.labels.tolist() == bundled.target.tolist()
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(row.values["image"]))) for row in rows])
-    np.testing.assert_array_equal(np.round(pixels * 16 / 255), bundled.images)
+    np.testing.assert_array_equal(np.round(pixels / 255 * 16), bundled.images)
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 

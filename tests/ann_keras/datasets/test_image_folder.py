@@ -33,7 +33,9 @@ def pets(tmp_path: Path) -> Path:
 
 
 def read(folder: Path) -> list:  # type: ignore[type-arg]
-    return [row for shard in pickle.loads(pickle.dumps(image_folder.load(str(folder)).shards())) for row in shard.read()]
+    return [
+        row for shard in pickle.loads(pickle.dumps(image_folder.load(str(folder)).shards())) for row in shard.read()
+    ]
 
 
 def test_all_formats_and_sizes(pets: Path) -> None:

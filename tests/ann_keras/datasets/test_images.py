@@ -29,6 +29,17 @@ def decode(encoded: bytes, height: int = 9, width: int = 7, channels: int = 3) -
     return run(tf.constant([encoded])).numpy()[0]
 
 
+def to_bytes(pixels: np.ndarray) -> np.ndarray:
+    whole = np.round(pixels * 255)
+    np.testing.assert_allclose(whole, pixels * 255, atol=1e-4)
+    return whole.astype(np.uint8)
+
+
+def test_the_scale_is_exact_at_both_ends() -> None:
+    assert np.float32(255) * images.SCALE == 1
+    np.testing.assert_allclose(np.arange(256) * images.SCALE, np.arange(256) / 255, rtol=1e-7)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("pixels", [GREY, RGB])
 def test_png_and_jpeg_are_kept_as_they_are(kind: str, pixels: np.ndarray) -> None:
@@ -41,7 +52,7 @@ def test_bmp_and_gif_become_png(kind: str) -> None:
     kept, problem = images.checked(encode(GREY, kind))
     assert problem == ""
     assert images.sniff(kept) == "PNG"
-    assert (decode(kept, channels=1)[..., 0] * 255 == GREY).all()
+    assert (to_bytes(decode(kept, channels=1)[..., 0]) == GREY).all()
 
 
 def test_first_frame_of_a_gif() -> None:
@@ -53,12 +64,19 @@ def test_first_frame_of_a_gif() -> None:
 def test_odd_modes_become_png() -> None:
     deep = encode(Image.fromarray(GREY.astype(np.uint16) * 257), "PNG")
     kept, problem = images.checked(deep)
-    assert (problem, (decode(kept, channels=1)[..., 0] * 255 == GREY).all()) == ("", True)
+    assert (problem, (to_bytes(decode(kept, channels=1)[..., 0]) == GREY).all()) == ("", True)
     palette = Image.fromarray(RGB).convert("P")
     kept, problem = images.checked(encode(palette, "PNG", transparency=0))
-    assert (problem, (decode(kept) * 255 == np.asarray(palette.convert("RGB"))).all()) == ("", True)
-    kept, problem = images.checked(encode(Image.fromarray(RGB).convert("CMYK"), "JPEG"))
-    assert (problem, images.sniff(kept)) == ("", "PNG")
+    assert (problem, (to_bytes(decode(kept)) == np.asarray(palette.convert("RGB"))).all()) == ("", True)
+
+
+def test_cmyk_is_read_as_pillow_reads_it() -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:8], pixels[8:] = (200, 30, 60), (20, 180, 240)
+    encoded = encode(Image.fromarray(pixels).convert("CMYK"), "JPEG", quality=95)
+    kept, problem = images.checked(encoded)
+    assert problem == ""
+    np.testing.assert_allclose(decode(kept, 16, 16) * 255, pixels, atol=8)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
@@ -66,7 +84,7 @@ def test_every_mode_that_is_kept_decodes_as_pillow_reads_it(mode: str) -> None:
     image = Image.fromarray(RGB).convert(mode)
     kept, problem = images.checked(encode(image, "PNG"))
     assert problem == ""
-    np.testing.assert_array_equal(decode(kept) * 255, np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(to_bytes(decode(kept)), np.asarray(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF"])
@@ -104,7 +122,7 @@ def test_decode_keeps_exact_bytes(kind: str, channels: int) -> None:
     if kind == "GIF":  # always RGB, so that grey is its luma, whose weights do not sum to one exactly
         np.testing.assert_allclose(pixels, np.repeat(GREY[..., None], channels, -1) / 255, atol=1e-6)
     else:
-        np.testing.assert_array_equal(pixels, np.repeat(GREY[..., None], channels, -1) / np.float32(255))
+        np.testing.assert_array_equal(pixels, np.repeat(GREY[..., None], channels, -1) * images.SCALE)
 
 
 def test_grey_is_the_luma_of_bt_601() -> None:

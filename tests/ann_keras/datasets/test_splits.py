@@ -229,7 +229,7 @@ def test_plan_travels_as_json() -> None:
         {"folds": 1, "fold": 0},
         {"folds": 3},
         {"fold": 0},
-        {"folds": 3, "fold": 3},
+        {"fold": 3, "folds": 3},
         {"small_classes": "x"},
     ],
 )

@@ -50,24 +50,24 @@ def test_a_path_is_the_same_dataset(fashion: Dataset, tfds_dir: Path) -> None:
 
 
 def prepare(tmp_path: Path, features: dict[str, Any], rows: dict[str, list[dict[str, Any]]], **info: Any) -> str:
-    """Writes a builder of these features; returns its directory."""
-    builder = tfds.dataset_builders.store_as_tfds_dataset(
-        name="small",
-        version="1.0.0",
-        data_dir=str(tmp_path),
-        features=tfds.features.FeaturesDict(features),
-        split_datasets={
-            split: _tf_dataset(split_rows, tfds.features.FeaturesDict(features)) for split, split_rows in rows.items()
-        },
-        **info,
-    )
+    """Writes a builder with these features and rows; returns its directory."""
+
+    class Small(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self) -> tfds.core.DatasetInfo:
+            kinds = tfds.features.FeaturesDict(features)
+            return tfds.core.DatasetInfo(builder=self, features=kinds, disable_shuffling=True, **info)
+
+        def _split_generators(self, dl_manager: Any, pipeline: Any = None) -> dict[str, Any]:
+            return {split: list(enumerate(split_rows)) for split, split_rows in rows.items()}
+
+        def _generate_examples(self, **_: Any) -> None:
+            raise NotImplementedError
+
+    builder = Small(data_dir=str(tmp_path))
+    builder.download_and_prepare()
     return str(builder.data_dir)
-
-
-def _tf_dataset(rows: list[dict[str, Any]], features: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.data.Dataset.from_generator(lambda: iter(rows), output_signature=features.get_tensor_info_as_signature())
 
 
 IMAGE = np.zeros((4, 5, 3), np.uint8)
@@ -77,17 +77,6 @@ def small(**values: Any) -> dict[str, Any]:
     return {"image": IMAGE, "label": 0, **values}
 
 
-@pytest.fixture
-def _signature(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tensorflow as tf
-
-    def signature(self: Any) -> dict[str, Any]:
-        return {key: tf.TensorSpec(value.shape, value.tf_dtype) for key, value in self.items()}
-
-    monkeypatch.setattr(tfds.features.FeaturesDict, "get_tensor_info_as_signature", signature, raising=False)
-
-
-@pytest.mark.usefixtures("_signature")
 def test_unlabelled_rows_are_left_out(tmp_path: Path) -> None:
     features = {"image": tfds.features.Image(shape=(4, 5, 3)), "label": tfds.features.ClassLabel(names=["a", "b"])}
     rows = {
@@ -104,7 +93,6 @@ def test_unlabelled_rows_are_left_out(tmp_path: Path) -> None:
     assert [(shard.start, shard.stop) for shard in dataset.shards()] == [(0, 3)]
 
 
-@pytest.mark.usefixtures("_signature")
 def test_missing_roles_are_left_out(tmp_path: Path) -> None:
     features = {"image": tfds.features.Image(shape=(4, 5, 3)), "score": tfds.features.Scalar(np.int64)}
     dataset = tfds_source.load(prepare(tmp_path, features, {"train": [{"image": IMAGE, "score": 1}]}))
@@ -113,7 +101,6 @@ def test_missing_roles_are_left_out(tmp_path: Path) -> None:
         dataset.index()
 
 
-@pytest.mark.usefixtures("_signature")
 def test_supervised_keys_decide_between_two_labels(tmp_path: Path) -> None:
     kinds = {"label": tfds.features.ClassLabel(names=["a"]), "breed": tfds.features.ClassLabel(names=["x", "y"])}
     features = {"image": tfds.features.Image(shape=(None, None, 3)), **kinds}

@@ -1,0 +1,164 @@
+"""The ExampleGen alone: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.types import artifact_utils, standard_artifacts
+
+from ann_keras.datasets import digits, splits
+from ann_keras.datasets.base import DatasetError
+from ann_keras.datasets.splits import Plan
+from pipelines.components import example_gen, example_shards
+
+SPEC = {
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "key": tf.io.FixedLenFeature([], tf.string),
+}
+
+
+def run(dataset: str, uri: Path, plan: Plan = Plan(), max_bad_fraction: float = 0.0) -> Any:  # noqa: B008
+    """Runs the executor; returns the artifact."""
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(uri)
+    context = BaseBeamExecutor.Context(beam_pipeline_args=["--runner=FnApiRunner"])
+    properties = {"dataset": dataset, "plan": json.dumps(plan.to_dict()), "max_bad_fraction": max_bad_fraction}
+    example_gen.Executor(context).Do({}, {"examples": [artifact]}, properties | {"fingerprint": "", "sources": ""})
+    return artifact
+
+
+def read(uri: Path, split: str) -> list[dict[str, Any]]:
+    files = sorted(str(path) for path in (uri / f"Split-{split}").iterdir())
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP").map(
+        lambda one: tf.io.parse_single_example(one, SPEC)
+    )
+    return list(records.as_numpy_iterator())
+
+
+def write(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (6, 5, 3), dtype=np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for kind in ("cat", "dog"):
+        for number in range(20):
+            write(tmp_path / "data" / kind / f"{number:02d}.{('png', 'jpg', 'bmp', 'gif')[number % 4]}", number)
+    return tmp_path / "data"
+
+
+def test_digits(tmp_path: Path) -> None:
+    artifact = run("digits", tmp_path)
+    index = digits.load().index()
+    split = splits.Plan().assign(index)
+    for name in example_gen.SPLITS:
+        found = read(tmp_path, name)
+        assert {row["key"].decode(): int(row["label"]) for row in found} == dict(
+            zip(index.keys[split == name].tolist(), index.labels[split == name].tolist(), strict=True)
+        )
+        assert tf.io.decode_png(found[0]["image"]).shape == (8, 8, 1)
+    assert artifact_utils.decode_split_names(artifact.split_names) == ["train", "eval", "test"]
+    assert examples_utils.get_payload_format_string(artifact) == "FORMAT_TF_EXAMPLE"
+    assert examples_utils.get_file_format(artifact) == "tfrecords_gzip"
+    counts = example_gen.read_counts(str(tmp_path))
+    assert sum(counts.counts["train"].values()) == 1258
+    assert counts.counts["eval"]["5"] in (27, 28)
+    assert (counts.classes, counts.image, counts.bad_count) == (list("0123456789"), [8, 8, 1], 0)
+    assert counts.licence == "CC BY 4.0"
+    assert not (tmp_path / "temporary").exists()
+
+
+def test_files_are_numbered_by_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "SHARD_ROWS", 100)
+    run("digits", tmp_path)
+    names = [path.name for path in sorted((tmp_path / "Split-eval").iterdir())]
+    assert names == [f"data_tfrecord-{number:05d}-of-{len(names):05d}.gz" for number in range(len(names))]
+    assert len(names) > 10
+
+
+def test_shards_do_not_change_the_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("digits", tmp_path / "one", Plan(folds=3, fold=1))
+    monkeypatch.setattr(digits, "SHARD_ROWS", 77)
+    run("digits", tmp_path / "many", Plan(folds=3, fold=1))
+    for split in example_gen.SPLITS:
+        keys = [{row["key"] for row in read(tmp_path / name, split)} for name in ("one", "many")]
+        assert keys[0] == keys[1]
+        assert len(keys[0]) > 150
+
+
+def test_unreadable_images_fail_the_run_by_name(folder: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        path = folder / "dog" / f"{number:02d}.{('png', 'jpg', 'bmp', 'gif')[number % 4]}"
+        path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DatasetError) as caught:
+        run(f"images:{folder}", tmp_path / "out")
+    message = str(caught.value)
+    assert message.startswith(
+        "5 of 40 examples cannot be read, more than max_bad_fraction=0 allows: dog/00.png: a trun"
+    )
+    assert message.endswith("and 2 more")
+    assert "\n" not in message
+    with pytest.raises(DatasetError, match=r"max_bad_fraction=0\.12 "):
+        run(f"images:{folder}", tmp_path / "out", max_bad_fraction=0.12)
+
+
+def test_unreadable_images_are_left_out_up_to_the_fraction(folder: Path, tmp_path: Path) -> None:
+    (folder / "dog" / "01.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    artifact = run(f"images:{folder}", tmp_path / "out", max_bad_fraction=0.025)
+    assert artifact.get_int_custom_property("bad_count") == 1
+    bad = json.loads((tmp_path / "out" / "bad_examples.json").read_text())
+    assert bad == [["dog/01.jpg", "a truncated or corrupt JPEG"]]
+    counts = example_gen.read_counts(str(tmp_path / "out"))
+    assert counts.bad_first == [("dog/01.jpg", "a truncated or corrupt JPEG")]
+    keys = [row["key"] for split in example_gen.SPLITS for row in read(tmp_path / "out", split)]
+    assert len(keys) == len(set(keys)) == 39
+    assert b"dog/01.jpg" not in keys
+
+
+def test_a_split_that_is_left_empty(tmp_path: Path) -> None:
+    for kind in ("cat", "dog"):
+        for number in range(4):
+            write(tmp_path / "data" / "train" / kind / f"{number}.png", number)
+            write(tmp_path / "data" / "test" / kind / f"{number}.png", number)
+    for kind in ("cat", "dog"):
+        for path in (tmp_path / "data" / "test" / kind).iterdir():
+            path.write_bytes(b"nothing")
+    with pytest.raises(DatasetError, match="no readable example is left for the split 'test'"):
+        run(f"images:{tmp_path / 'data'}", tmp_path / "out", max_bad_fraction=0.9)
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(example_shards, "to_example", full)
+    with pytest.raises(DatasetError, match=f"no space left to write {tmp_path}"):
+        run("digits", tmp_path)
+
+
+def test_a_dataset_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
+    shard = digits.DigitsShard(0, 3)
+    wire = {"image": "string", "label": "int64"}
+    files = {"train": str(tmp_path / "part")}
+    work = example_shards.Work(shard, bytes(4), files, str(tmp_path), wire, tuple("0123456789"))
+    assert "3 examples where there were 4" in example_shards.write_shard(work).failure
+    assert not (tmp_path / "part").exists()
+
+
+def test_the_component() -> None:
+    component = example_gen.StratifiedExampleGen(dataset="digits", fingerprint="f", plan=Plan(seed=3))
+    assert Plan.from_dict(json.loads(component.exec_properties["plan"])) == Plan(seed=3)
+    assert component.exec_properties["max_bad_fraction"] == 0.0
+    assert component.outputs["examples"].type is standard_artifacts.Examples
+    with pytest.raises(ValueError, match="max_bad_fraction=1"):
+        example_gen.StratifiedExampleGen(dataset="digits", fingerprint="f", plan=Plan(), max_bad_fraction=1)
