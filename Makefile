@@ -6,7 +6,7 @@ SHELL := bash
 PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
-BENCH ?= $(sort $(wildcard benchmarks/*.py))
+BENCH ?= pipeline_overhead training_step knn_search example_gen_memory
 BIN := .venv/bin
 export PYTHON
 
@@ -34,8 +34,8 @@ test: setup  ## the whole test-suite
 test-fast: setup  ## the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-bench: setup  ## every benchmark, or BENCH=benchmarks/one.py
-	@set -e; for file in $(BENCH); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+bench: setup  ## every benchmark, or BENCH=knn_search
+	@set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m "benchmarks.$$name" $(ARGS); done
 
 image:  ## the container image for Kubeflow Pipelines
 	@command -v docker >/dev/null || { echo "make image: there is no docker command; install Docker, or build ./Dockerfile elsewhere" >&2; exit 1; }

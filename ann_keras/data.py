@@ -1,7 +1,7 @@
 """From raw records to the batches that a model is fitted and evaluated on, the same for scripts and pipelines.
 
-A :class:`Split` is told how to read records and how to transform a batch of them. What fits in memory is transformed once
-and then gathered by index, as `keras.Model.fit` does with arrays; what does not is streamed.
+A :class:`Split` is told how to read records and how to transform a batch of them. What fits in memory is transformed
+once and then gathered by index, as `keras.Model.fit` does with arrays; what does not is streamed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ class Split:
     def training_batches(
         self, batch_size: int, seed: int, epoch: int = 0, augment: Callable[[Tensors, Any], Tensors] | None = None
     ) -> tf.data.Dataset:
-        """Endless epochs from number `epoch` on, each in an order of its own that depends on `seed` and its number alone.
+        """Endless epochs from number `epoch` on, each in an order of its own that depends on `seed` and its number
+        alone.
 
         Args:
             batch_size: examples in a batch; the last one of an epoch may be smaller.

@@ -1,7 +1,7 @@
 """What is asked: a Task, the Features that it reads and writes, and how its answers are judged.
 
-A :class:`Feature` is the only description of a value that crosses a border. The TFX schema, the parsing specification of
-tf.Examples, the serving signature, the client's encoding and the documentation are all generated from it.
+A :class:`Feature` is the only description of a value that crosses a border. The TFX schema, the parsing specification
+of tf.Examples, the serving signature, the client's encoding and the documentation are all generated from it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ WIRE: dict[str, tuple[str, bool]] = {
     "number": ("float32", True),
     "tensor": ("float32", True),
 }
-"""kind -> (dtype in a tf.Example or a request, whether `shape` applies there). An image travels as its encoded bytes."""
+"""kind -> (dtype in a tf.Example or a request, whether `shape` applies there). An image travels as its encoded
+bytes."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,11 @@ class Feature:
     """One named value of an example.
 
     Attributes:
-        name: its key in tf.Examples, in requests and in the model's inputs. A dataset calls its features by their roles.
+        name: its key in tf.Examples, in requests and in the model's inputs. A dataset calls its features by their
+            roles.
         kind: one of `WIRE`: "image" (encoded JPEG, PNG, BMP or GIF bytes), "label" (a class index), "number", "tensor".
-        shape: shape of one decoded example without the batch; None where it varies. (height, width, channels) of an image.
+        shape: shape of one decoded example without the batch; None where it varies. (height, width, channels) of an
+            image.
         dtype: dtype of the decoded value.
         classes: the names of a label's classes, in the order of their indices.
         description: one sentence for the documentation and the schema.
@@ -61,7 +64,8 @@ class Feature:
 class Analyzers(Protocol):
     """Full passes over the training split that `preprocess` may ask for.
 
-    Transform answers with tft's analyzers, a script with one local pass, an exported graph with the constants they found.
+    Transform answers with tft's analyzers, a script with one local pass, an exported graph with the constants they
+    found.
     """
 
     def mean(self, value: Any, name: str) -> Any:

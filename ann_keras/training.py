@@ -111,6 +111,7 @@ def fit(
             initial_epoch=first,
             validation_data=evaluation.batches(settings.batch_size),
             callbacks=[clock, stopping, *callbacks],
+            shuffle=False,  # the batches are in an order of their own
             verbose=0,
         )
         splits = {"train": train, "eval": evaluation}
@@ -171,9 +172,9 @@ class StepClock(keras.callbacks.Callback):
 class ResumableEarlyStopping(keras.callbacks.EarlyStopping):
     """Early stopping with the best weights restored, whose every epoch survives a kill.
 
-    After each epoch the weights, the states of the optimizer and of the random numbers, the best weights and the course of
-    the losses are written beside each other and moved into place at once, so that a killed process leaves either the old
-    epoch or the new one.
+    After each epoch the weights, the states of the optimizer and of the random numbers, the best weights and the
+    course of the losses are written beside each other and moved into place at once, so that a killed process leaves
+    either the old epoch or the new one.
 
     Args:
         patience: epochs without a better validation loss.

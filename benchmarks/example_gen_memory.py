@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,7 +139,7 @@ def main() -> None:
     first: dict[str, float] = {}
     for repeats in given.repeats:
         options = ["--rows", str(given.rows), "--child", *(["--tfx"] if given.tfx else [])]
-        command = [sys.executable, str(Path(__file__).resolve()), str(repeats), *options]
+        command = [sys.executable, "-m", "benchmarks.example_gen_memory", str(repeats), *options]
         child = subprocess.run(command, capture_output=True, text=True)
         if child.returncode:
             sys.exit(child.stderr)

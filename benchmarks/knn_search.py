@@ -1,8 +1,10 @@
-"""`knn` against scikit-learn's brute-force KNeighborsClassifier on the same pixels: the same answers, and the time of both.
+"""`knn` against scikit-learn's brute-force KNeighborsClassifier on the same pixels: the same answers, and the time of
+both.
 
     python -m benchmarks.knn_search [--dataset tfds:fashion_mnist] [--k 5]
 
-An answer that differs counts as a tie where the k-th and the next distance are equal to one part in 10^6, or the vote is.
+An answer that differs counts as a tie where the k-th and the next distance are equal to one part in 10^6, or the vote
+is.
 """
 
 from __future__ import annotations

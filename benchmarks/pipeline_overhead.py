@@ -22,7 +22,7 @@ ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def seconds(command: list[str]) -> tuple[float, str]:
-    """Runs a command in a process of its own; returns its wall time and standard output. Stops the benchmark if it fails."""
+    """Runs a command in a process of its own; returns wall time and standard output, or stops the benchmark."""
     started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     if done.returncode:
@@ -52,12 +52,18 @@ def main() -> None:
         taken["list"].append(seconds([ANN, "list"])[0])
     middle = {name: statistics.median(values) for name, values in taken.items()}
     parts = "  ".join(f"{name} {value:.1f}" for name, value in document["seconds"].items())
+    accuracy = document["metrics"]["test"]["accuracy"]
     print(f"components of `ann run` in seconds: {parts}")
-    print(f"epochs trained by both: {epochs}; test accuracy of `ann run`: {document['metrics']['test']['accuracy']:.4f}")
-    print(f"ann run {middle['ann']:.1f} s, bare TFX {middle['bare']:.1f} s: ratio {middle['ann'] / middle['bare']:.2f} (limit 1)")
-    ratio = middle["again"] / middle["import"]
-    print(f"nothing changed {middle['again']:.1f} s, import tfx.v1 {middle['import']:.1f} s: ratio {ratio:.2f} (limit 1.3)")
-    print(f"ann list {middle['list']:.2f} s: ratio to 0.5 s {middle['list'] / 0.5:.2f} (limit 1)")
+    print(f"epochs trained by both: {epochs}; test accuracy of `ann run`: {accuracy:.4f}")
+    compare("ann run", middle["ann"], "bare TFX", middle["bare"], 1)
+    compare("ann run again, nothing changed", middle["again"], "import tfx.v1", middle["import"], 1.3)
+    compare("ann list", middle["list"], "half a second", 0.5, 1)
+
+
+def compare(name: str, taken: float, peer: str, peer_taken: float, limit: float) -> None:
+    """Prints two durations and their ratio."""
+    ratio = taken / peer_taken
+    print(f"{name} {taken:.2f} s, {peer} {peer_taken:.2f} s: ratio {ratio:.2f} (limit {limit})")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m benchmarks.training_step [--model lenet5] [--dataset digits] [--epochs 12]
 
-Both train the same network on the same examples in processes of their own; the first epoch, which compiles, does not count.
+Both train the same network on the same examples in processes of their own; the first epoch, which compiles, does not
+count.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def main() -> None:
         done = subprocess.run(peer, capture_output=True, text=True, env=ENVIRONMENT, check=True)
         peers.append(statistics.median(json.loads(done.stdout.splitlines()[-1])[1:]))
     mine, theirs = statistics.median(ours), statistics.median(peers)
-    print(f"step under ann run {1000 * mine:.2f} ms, bare fit {1000 * theirs:.2f} ms: ratio {mine / theirs:.3f} (limit 1.1)")
+    ratio = mine / theirs
+    print(f"step under ann run {1000 * mine:.2f} ms, bare fit {1000 * theirs:.2f} ms: ratio {ratio:.3f} (limit 1.1)")
 
 
 if __name__ == "__main__":

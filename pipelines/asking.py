@@ -15,8 +15,8 @@ import click
 from pipelines.exits import UsageError
 
 REST_PORT, GRPC_PORT = 8501, 8500
-FIRST_LOOK_SECONDS = 2.0
-"""How long a server of this machine may take to say that it serves a model."""
+FIRST_LOOK_SECONDS, REACH_SECONDS = 2.0, 5.0
+"""How long a server of this machine, and one that the user names, may take to say that it serves a model."""
 
 
 def serve(root: str, model_config_file: str | None, rest_api_port: int, port: int) -> int:
@@ -105,15 +105,21 @@ def _client(model: str, url: str | None, grpc: bool, root: str) -> Iterator[Any]
     from serving.process import ModelServer
 
     if url is not None:
+        # A client asks again and again for as long as an answer may take, which is long where nobody is there.
+        with Client(url, model, grpc=grpc, timeout=REACH_SECONDS) as client:
+            client.status()
         with Client(url, model, grpc=grpc) as client:
             yield client
         return
     local = f"127.0.0.1:{GRPC_PORT}" if grpc else f"http://127.0.0.1:{REST_PORT}"
     base = Path(root) / "serving" / model
-    found = Client(local, model, grpc=grpc, timeout=FIRST_LOOK_SECONDS)
-    with contextlib.suppress(ServingError, OSError):
-        if any(version["state"] == "AVAILABLE" for version in found.status()):
-            yield Client(local, model, grpc=grpc)
+    if _listens(GRPC_PORT if grpc else REST_PORT):
+        found = False
+        with contextlib.suppress(ServingError, OSError), Client(local, model, grpc, FIRST_LOOK_SECONDS) as client:
+            found = any(version["state"] == "AVAILABLE" for version in client.status())
+        if found:
+            with Client(local, model, grpc=grpc) as client:
+                yield client
             return
     if not base.is_dir() or not any(name.isdigit() for name in os.listdir(base)):
         raise click.ClickException(
@@ -121,4 +127,12 @@ def _client(model: str, url: str | None, grpc: bool, root: str) -> Iterator[Any]
             f"`ann run {model} --root {root}` pushes one"
         )
     with ModelServer({model: base}) as server:
-        yield Client(server.grpc_address if grpc else server.rest_url, model, grpc=grpc)
+        client = Client(server.grpc_address if grpc else server.rest_url, model, grpc=grpc)
+        with client:
+            yield client
+
+
+def _listens(port: int) -> bool:
+    """Whether somebody on this machine does."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

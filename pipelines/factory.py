@@ -13,7 +13,7 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
@@ -153,7 +153,8 @@ class _Components:
         )
         self.schema = TaskSchema(text=schema.schema_text(self.triple.task)).with_id("TaskSchema")
         self.examples = self.example_gen.outputs["examples"]
-        # The examples' keys are for people alone: no part of the schema, and a string for every row would slow the statistics down.
+        # The examples' keys are for people alone: no part of the schema, and a string for every row would slow the
+        # statistics down.
         described = [feature.name for feature in (*self.triple.task.features, self.triple.task.label)]
         self.statistics = StatisticsGen(
             examples=self.examples,

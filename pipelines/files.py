@@ -29,7 +29,9 @@ def reading(uri: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing(uri: str) -> Iterator[Path]:
-    """A local folder whose files end up at `uri`: the folder itself, or one that is copied there when the context ends well."""
+    """A local folder whose files end up at `uri`: the folder itself, or one that is copied there when the context
+    ends well.
+    """
     if not is_remote(uri):
         folder = Path(uri)
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from ann_keras.task import Metric, Task
 from pipelines.report.data import Slice, Threshold, Trial
 
 EXAMPLE_COUNT = "example_count"
+DIFFERENCE = "_diff"
+"""Ends the name of TFMA's further metrics where there is a baseline; the thresholds tell the difference."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def read_evaluation(uri: str, task: Task) -> EvaluationResult:
     measured = _metrics(tfma, uri, candidate)
     before = _metrics(tfma, uri, "baseline") if "baseline" in names else {}
     overall = measured.pop((), {})
-    slices = [Slice(_slice_name(key, task), values) for key, values in sorted(measured.items(), key=lambda item: str(item[0]))]
+    slices = [Slice(_slice_name(key, task), measured[key]) for key in sorted(measured, key=str)]
     baseline = before.get((), {})
     thresholds = [found for metric in task.evaluation.metrics for found in _thresholds(metric, overall, baseline)]
     return EvaluationResult({n: v for n, v in overall.items() if n != EXAMPLE_COUNT}, slices, thresholds)
@@ -56,7 +58,8 @@ def _metrics(tfma: Any, uri: str, model_name: str | None) -> dict[tuple[Any, ...
         values: dict[str, float] = {}
         for by_output in outputs.values():
             for metrics in by_output.values():
-                values |= {name: value["doubleValue"] for name, value in metrics.items() if "doubleValue" in value}
+                numbers = {name: value["doubleValue"] for name, value in metrics.items() if "doubleValue" in value}
+                values |= {name: value for name, value in numbers.items() if not name.endswith(DIFFERENCE)}
         found[key] = values
     return found
 
@@ -97,7 +100,8 @@ def reasons(evaluation: EvaluationResult, blessed: bool, infra_uri: str | None) 
     lines = []
     for threshold in evaluation.thresholds:
         if not threshold.passed and threshold.kind == "change":
-            lines.append(f"{threshold.metric} is worse by {threshold.value:.4f} than the last blessed model's, at most {threshold.limit:g} passes")  # fmt: skip
+            worse = f"{threshold.metric} is worse by {threshold.value:.4f} than the last blessed model's"
+            lines.append(f"{worse}, at most {threshold.limit:g} passes")
         elif not threshold.passed:
             bound = "at least" if threshold.kind == "lower" else "at most"
             lines.append(f"{threshold.metric} is {threshold.value:.4f}, {bound} {threshold.limit:g} passes")

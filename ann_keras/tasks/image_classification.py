@@ -1,13 +1,13 @@
 """Image classification: assign to an image one label of a fixed set of categories, with a probability for each.
 
-Minimises the categorical cross-entropy, which is the negative log-likelihood of the labels under the softmax of the logits
-(Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4, eq. 4.108).
+Minimises the categorical cross-entropy, which is the negative log-likelihood of the labels under the softmax of the
+logits (Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4, eq. 4.108).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,21 +38,20 @@ class Config:
     )
     min_accuracy: float | None = setting(None, "accuracy below which no model is blessed; none: a tenth above chance",
                                          low=0, high=1)  # fmt: skip
-    max_accuracy_drop: float = setting(0.02, "loss of accuracy against the last blessed model that passes", low=0, high=1)
+    max_accuracy_drop: float = setting(0.02, "loss against the last blessed model that passes", low=0, high=1)
 
 
 def missing_roles(features: Mapping[str, Feature]) -> list[str]:
     """The roles, with their kinds, that a dataset lacks for this task."""
-    return [
-        f"{role} ({kind})" for role, kind in ROLES.items() if role not in features or features[role].kind != kind
-    ]
+    return [f"{role} ({kind})" for role, kind in ROLES.items() if role not in features or features[role].kind != kind]
 
 
 def bind(features: Mapping[str, Feature], config: Config) -> Task:
     """Returns the task for the images and classes of a dataset.
 
     Args:
-        features: the dataset's "image" (shape (height, width, channels), None where it varies) and "label" (with classes).
+        features: the dataset's "image" (shape (height, width, channels), None where it varies) and "label" (with
+            classes).
         config: the settings.
 
     Raises:
@@ -87,8 +86,14 @@ def bind(features: Mapping[str, Feature], config: Config) -> Task:
             prediction="probabilities",
             slices=("label",),
         ),
-        augment=None if config.augment == "none" else functools.partial(augment, kind=config.augment, distortion=config.distortion),
+        augment=_augmentation(config),
     )
+
+
+def _augmentation(config: Config) -> Callable[[Tensors, Any], Tensors] | None:
+    if config.augment == "none":
+        return None
+    return functools.partial(augment, kind=config.augment, distortion=config.distortion)
 
 
 def preprocess(

@@ -23,23 +23,20 @@ class LatestOtherBlessedModel(ResolverStrategy):
     """
 
     def resolve_artifacts(self, store: Any, input_dict: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        """From "model", "model_blessing" and "candidate" to the first two, empty where there is no such model."""
-        candidates = {artifact.id for artifact in input_dict.get("candidate", [])}
+        """From all models and blessings, and the candidate, to the one of each, or none, and the candidate."""
+        candidate = input_dict["candidate"][0]
+        wanted = _question(candidate)
         blessings = {
             blessing.get_int_custom_property(MODEL_ID): blessing
             for blessing in sorted(input_dict.get("model_blessing", []), key=lambda artifact: artifact.id)
             if blessing.get_int_custom_property(BLESSED) == 1
         }
-        candidate = next(iter(input_dict.get("candidate", [])), None)
-        wanted = _question(candidate) if candidate is not None else None
-        earlier = [
-            model for model in input_dict.get("model", []) if model.id in blessings and model.id not in candidates
-        ]
+        earlier = [model for model in input_dict.get("model", []) if model.id in blessings and model.id != candidate.id]
         # Of two models the one blessed last counts, which need not be the one trained last.
-        for model in sorted(earlier, key=lambda model: blessings[model.id].id, reverse=True):
-            if wanted is None or _question(model) == wanted:
-                return {"model": [model], "model_blessing": [blessings[model.id]]}
-        return {"model": [], "model_blessing": []}
+        latest_first = sorted(earlier, key=lambda model: blessings[model.id].id, reverse=True)
+        found = [model for model in latest_first if _question(model) == wanted][:1]
+        # TFX fails, and only in its log, if a key of the input is missing in the answer.
+        return {**input_dict, "model": found, "model_blessing": [blessings[model.id] for model in found]}
 
 
 def _question(model: Any) -> list[Any] | None:

@@ -10,7 +10,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import InfraBlessing, Model
 
 TOLERANCE = 1e-4
-"""Largest difference of a number between the server's answer and the trainer's: another graph, and batches of another size."""
+"""Largest difference of a number between the server's answer and the trainer's: another graph, and batches of another
+size."""
 
 NOT_BLESSED = "INFRA_NOT_BLESSED"
 """The file that says what was wrong; TFX's InfraValidator names it so too."""

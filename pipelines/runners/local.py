@@ -144,8 +144,13 @@ def _launch(
     one.context_name, one.listener = f"{compiled.pipeline_info.id}.{name}", listener
     cached = node.execution_options.caching_options.enable_cache
     one.why_not_cached = "its result is gone" if cached else "the cache is off"
-    info = one.launch()
-    return one.prepared, _outputs(connection, info.execution_id) if one.prepared is not None else {}
+    execution = one.launch().execution_id
+    with metadata.Metadata(connection) as handle:
+        # TFX only logs that it could not find the inputs of a node.
+        (state,) = (found.last_known_state for found in handle.store.get_executions_by_id([execution]))
+        if state not in reuse.FINISHED:
+            raise RuntimeError("its inputs could not be resolved")
+        return one.prepared, _outputs(handle.store, execution) if one.prepared is not None else {}
 
 
 @contextlib.contextmanager
@@ -175,15 +180,14 @@ def _gone(outputs: Mapping[str, Sequence[Any]]) -> bool:
     return any(path and not os.path.exists(path) for path in recorded)
 
 
-def _outputs(connection: Any, execution_id: int) -> dict[str, list[Any]]:
+def _outputs(store: Any, execution_id: int) -> dict[str, list[Any]]:
     outputs: dict[str, list[Any]] = {}
-    with metadata.Metadata(connection) as handle:
-        events = handle.store.get_events_by_execution_ids([execution_id])
-        made = {e.artifact_id: e.path.steps[0].key for e in events if e.type == metadata_store_pb2.Event.OUTPUT}
-        artifacts = handle.store.get_artifacts_by_id(list(made))
-        types = handle.store.get_artifact_types_by_id([artifact.type_id for artifact in artifacts])
-        for artifact, kind in zip(artifacts, types, strict=True):
-            outputs.setdefault(made[artifact.id], []).append(artifact_utils.deserialize_artifact(kind, artifact))
+    events = store.get_events_by_execution_ids([execution_id])
+    made = {e.artifact_id: e.path.steps[0].key for e in events if e.type == metadata_store_pb2.Event.OUTPUT}
+    artifacts = store.get_artifacts_by_id(list(made))
+    types = store.get_artifact_types_by_id([artifact.type_id for artifact in artifacts])
+    for artifact, kind in zip(artifacts, types, strict=True):
+        outputs.setdefault(made[artifact.id], []).append(artifact_utils.deserialize_artifact(kind, artifact))
     return outputs
 
 

@@ -43,7 +43,7 @@ def fitted() -> Fitted:
     loaded = data.load(triple)
     model = training.build(triple)
     model.compile("adam", **triple.task.compile_args())
-    model.fit(loaded.train.batches(64), verbose=0)
+    model.fit(loaded.train.batches(64), shuffle=False, verbose=0)
     return Fitted(triple, loaded, model)
 
 

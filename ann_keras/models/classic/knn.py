@@ -1,9 +1,9 @@
 """The k nearest neighbours: an image gets the label that most of the k closest training images have.
 
-Cover and Hart 1967, Nearest neighbor pattern classification; the distance is the Euclidean one between the pixels. Fitting
-is storing. The search is exact: the candidates come from one matrix product, |x - m|^2 = |x|^2 - 2 x.m + |m|^2, and are ranked again by their
-distances taken directly in 64 bits, so that cancellation does not change an answer. A tie of votes goes to the class with
-the lowest index.
+Cover and Hart 1967, Nearest neighbor pattern classification; the distance is the Euclidean one between the pixels.
+Fitting is storing. The search is exact: the candidates come from one matrix product, |x - m|^2 = |x|^2 - 2 x.m +
+|m|^2, and are ranked again by their distances taken directly in 64 bits, so that cancellation does not change an
+answer. A tie of votes goes to the class with the lowest index.
 
 Run it with `ann run knn`.
 """
@@ -69,19 +69,21 @@ class Neighbours(keras.layers.Layer):
         block = ops.maximum(ops.minimum(batch, block), 1)
         blocks = ops.maximum((batch + block - 1) // block, 1)  # an empty batch is one block of padding
         padded = ops.pad(inputs, [(0, blocks * block - batch), (0, 0)])
-        votes = ops.map(self._votes, ops.reshape(padded, (blocks, block, self.units)))
+        squares = ops.sum(ops.square(self.examples), axis=1)
+        votes = ops.map(lambda one: self._votes(one, squares), ops.reshape(padded, (blocks, block, self.units)))
         return ops.reshape(votes, (-1, self.classes))[:batch]
 
     def _block_rows(self) -> int:
         rows = self.examples.shape[0]
         candidates = min(self.k + MARGIN, rows)
-        # A query: one 32-bit distance an example, and each candidate's pixels in 32 and, with the difference, in 64 bits.
+        # A query: one 32-bit distance an example, and each candidate's pixels in 32 and, with the difference, in 64
+        # bits.
         per_query = 4 * rows + candidates * self.units * (4 + 8 + 8)
         return max(1, self.block_mb * 2**20 // per_query)
 
-    def _votes(self, queries: Any) -> Any:
+    def _votes(self, queries: Any, squares: Any) -> Any:
+        """float32 [rows, units], and the examples' |m|^2, float32 [stored] -> float32 [rows, classes]."""
         examples, rows = ops.convert_to_tensor(self.examples), self.examples.shape[0]
-        squares = ops.sum(examples * examples, axis=1)
         # |x|^2 is the same for all examples of a query, so the order needs the other two terms alone.
         closeness = 2 * ops.matmul(queries, ops.transpose(examples)) - squares
         candidates = ops.top_k(closeness, min(self.k + MARGIN, rows))[1]

@@ -4,9 +4,10 @@ LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to docum
 to F6, the scaled hyperbolic tangent (eq. 6 and appendix A) and the connections of C3 (table I) are the paper's.
 
 Deviations: the output is a softmax in place of Euclidean radial basis functions (section II.B) and its loss the
-cross-entropy; the weights start from LeCun's later rule (Efficient BackProp 1998, section 4.6) and are trained by Adam in place of
-stochastic diagonal Levenberg-Marquardt (appendix C). Images that are not 28 to 32 pixels wide and high are resized to 28,
-and smaller ones than 32 are centred in the 32x32 field, their edges mirrored outwards in place of a constant background.
+cross-entropy; the weights start from LeCun's later rule (Efficient BackProp 1998, section 4.6) and are trained by
+Adam in place of stochastic diagonal Levenberg-Marquardt (appendix C). Images that are not 28 to 32 pixels wide and
+high are resized to 28, and smaller ones than 32 are centred in the 32x32 field, their edges mirrored outwards in
+place of a constant background.
 
 Run it with `ann run lenet5`.
 """
@@ -70,7 +71,7 @@ class SparselyConnectedConv2D(keras.layers.Conv2D):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the kernel, and the mask that holds the missing connections at zero."""
         super().build(input_shape)
-        mask = np.zeros((input_shape[-1], self.filters), "float32")
+        mask = np.zeros((input_shape[-1] or 0, self.filters), "float32")
         for target, maps in enumerate(self.sources):
             mask[list(maps), target] = 1
         self._mask = mask
@@ -86,7 +87,9 @@ class SparselyConnectedConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("ann_keras")
 class Subsampling(keras.layers.Layer):
-    """Halves a map: the sum of each 2x2 field, times one trainable coefficient and plus one bias a map (section II.B)."""
+    """Halves a map: the sum of each 2x2 field, times one trainable coefficient and plus one bias a map (section
+    II.B).
+    """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates coefficient and bias, float32 [maps]."""

@@ -1,8 +1,8 @@
 """A multi-layer perceptron: hidden layers of rectified units between the pixels and the scores.
 
-Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors; the hidden units are rectifiers
-(Glorot, Bordes and Bengio 2011, section 3) with the initialisation of He et al. 2015 (eq. 10), and dropout (Srivastava et
-al. 2014, section 4) in place of weight decay.
+Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors; the hidden units are
+rectifiers (Glorot, Bordes and Bengio 2011, section 3) with the initialisation of He et al. 2015 (eq. 10), and dropout
+(Srivastava et al. 2014, section 4) in place of weight decay.
 
 Run it with `ann run mlp`.
 """

@@ -121,9 +121,9 @@ def test_queries_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
     search = Neighbours._votes
 
-    def noted(self: Neighbours, block: Any) -> Any:
+    def noted(self: Neighbours, block: Any, squares: Any) -> Any:
         sizes.append(block.shape[0])
-        return search(self, block)
+        return search(self, block, squares)
 
     monkeypatch.setattr(Neighbours, "_votes", noted)
     monkeypatch.setattr(Neighbours, "_block_rows", lambda self: 5)
