@@ -30,7 +30,7 @@ class Config:
 
 
 TINY = Config()
-TRAINING = Training(epochs=60, batch_size=128, learning_rate=1e-3)
+TRAINING = Training(epochs=40, batch_size=32, learning_rate=2e-3, decay="cosine")
 PICTURES_TITLE = "Templates of the classes"
 
 
