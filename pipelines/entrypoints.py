@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import gc
 import hashlib
 import json
 from collections.abc import Callable
@@ -18,6 +20,9 @@ from ann_keras.data import Split
 from ann_keras.task import Feature, Task, Tensors
 from pipelines import files, progress
 from serving.export import export, parsing_spec
+
+# On TensorFlow 2.21, Python's last garbage collection after an analysis by TensorFlow Transform crashes the process.
+atexit.register(gc.freeze)
 
 ANSWERED = 32
 """Evaluation examples whose answers the Trainer leaves for the InfraValidator."""
