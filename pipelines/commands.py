@@ -69,6 +69,7 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
     if out is not None:
         with _clock(seconds, "export"):
             version, serving_dir = _keep(triple, fitted.model, loaded.transform, out)
+            training.discard(checkpoints)
     metrics = {**fitted.metrics, "test": tested}
     failed = [metric for metric in triple.task.evaluation.metrics if not metric.passes(tested[metric.name])]
     reasons = [f"{metric.name} is {tested[metric.name]:.4f}, outside its thresholds" for metric in failed]

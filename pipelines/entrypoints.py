@@ -101,6 +101,7 @@ def run_fn(fn_args: Any) -> None:
     tuned = (fn_args.hyperparameters or {}).get("values", {})
     found = triple(fn_args.custom_config, tuned)
     train, evaluation, graph = _splits(fn_args, found)
+    checkpoints = _checkpoints(fn_args, found, "fit")
     model_uri, exported = fn_args.serving_model_dir.rstrip("/").rsplit("/", 1)
     with files.writing(fn_args.model_run_dir) as logs, files.writing(model_uri) as beside:
         board = keras.callbacks.TensorBoard(str(logs), write_graph=False)
@@ -109,13 +110,14 @@ def run_fn(fn_args: Any) -> None:
             train,
             evaluation,
             fn_args.custom_config["seed"],
-            _checkpoints(fn_args, found, "fit"),
+            checkpoints,
             [board, progress.Epochs(found.training.epochs)],
         )
         fit.model.save(beside / MODEL_FILE)
         export(found, fit.model, graph, beside / exported, [graph])
         _leave_answers(found, fit.model, graph, evaluation, beside / ANSWERS_DIR)
         (logs / FIT_FILE).write_text(json.dumps(_course(fit, found, tuned)))
+    training.discard(checkpoints)
 
 
 def _course(fit: training.Fit, found: registry.Triple, tuned: dict[str, Any]) -> dict[str, Any]:

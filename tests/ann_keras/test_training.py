@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ann_keras import data, registry, training
+from ann_keras import data, registry, resuming, training
 from ann_keras.settings import Training
 from ann_keras.training import Fit
 from tests.ann_keras.interrupted import SETTINGS, Interruption, noise_triple
@@ -84,6 +84,9 @@ def test_killed_in_mid_training_and_run_again(tmp_path: Path, whole: Fit) -> Non
     with np.load(f"{out}.npz") as weights:
         for name, expected in zip(weights.files, whole.model.get_weights(), strict=True):
             np.testing.assert_array_equal(weights[name], expected)
+    # The last epoch stays until the caller has saved the model.
+    assert [path.name for path in checkpoints.iterdir()] == [f"epoch-{len(whole.history['loss']) - 1}"]
+    training.discard(checkpoints)
     assert not checkpoints.exists()
 
 
@@ -109,10 +112,8 @@ def test_interrupted_twice(tmp_path: Path, whole: Fit) -> None:
     assert_same(resumed, whole)
 
 
-def test_killed_after_the_last_epoch(tmp_path: Path, whole: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(training.ResumableEarlyStopping, "forget", lambda self: None)
-        fit(tmp_path)
+def test_killed_after_the_last_epoch(tmp_path: Path, whole: Fit) -> None:
+    fit(tmp_path)
     resumed = fit(tmp_path)
     assert resumed.resumed_epoch == SETTINGS["epochs"]
     assert resumed.step_seconds == []
@@ -142,7 +143,7 @@ def restored(path: Path, **overrides: Any) -> tuple[int, keras.Model]:
     triple = noise_triple(**overrides)
     model = training.build(triple)
     model.compile(optimizer=training.optimizer(triple.training, 6), **triple.task.compile_args())
-    return training.ResumableEarlyStopping(3, path).restore(model), model
+    return resuming.ResumableEarlyStopping(3, path).restore(model), model
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -215,9 +216,7 @@ def test_early_stopping_restores_the_best_weights(tmp_path: Path) -> None:
     assert found.metrics["eval"]["loss"] == pytest.approx(min(losses), rel=1e-5)
     assert losses[-1] > 1.1 * min(losses)
     # A kill after the decision to stop: run again, it trains no further.
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training.ResumableEarlyStopping, "forget", lambda self: None)
-        training.fit(triple, train, evaluation, 0, tmp_path)
+    training.fit(triple, train, evaluation, 0, tmp_path)
     again = training.fit(triple, train, evaluation, 0, tmp_path)
     assert again.step_seconds == []
     assert_same(again, found)
