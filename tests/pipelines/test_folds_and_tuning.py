@@ -20,7 +20,7 @@ def test_folds_give_mean_and_spread_and_do_not_leak(ann: Ann, tmp_path: Path) ->
     assert accuracy["mean"] == pytest.approx(statistics.mean(accuracy["values"]))
     assert accuracy["deviation"] == pytest.approx(statistics.stdev(accuracy["values"]))
     assert "fold 1/3 Trainer" in document["told"] and "fold 3/3 Evaluator" in document["told"]
-    assert f"{accuracy['values'][0]:.3f}" in Path(document["report"]).read_text()
+    assert f"{accuracy['values'][0]:.4f}" in Path(document["report"]).read_text()
 
     tested: set[bytes] = set()
     for fold in range(1, 4):

@@ -26,16 +26,16 @@ def line_of(component: str, told: str) -> str:
     return next(line for line in told.splitlines() if line.startswith(component))
 
 
+# The shared root must stay as it was for other tests: what is blessed there would be the next baseline. So these models
+# are so bad that they are not blessed.
+
+
 def test_a_setting_recomputes_from_the_trainer_on(ann: Ann, finished: Finished) -> None:
-    changed = ann.run(*finished.arguments, "--set", "learning_rate=0.002", "--set", "max_accuracy_drop=1")
-    assert DATA - {"Transform"} <= set(changed["reused"]) and not MODEL & set(changed["reused"])
-    assert "learning_rate 0.001 -> 0.002" in line_of("Trainer", changed["told"])
-    assert "model changed" in line_of("Evaluator", changed["told"])
-
-
-def test_a_learning_rate_leaves_the_data_alone(ann: Ann, finished: Finished) -> None:
-    changed = ann("run", *finished.arguments, "--set", "learning_rate=1e-5", "--json")
+    changed = ann("run", *finished.arguments, "--set", "learning_rate=1e-06", "--json")
+    assert changed.code == 1 and changed.document["blessed"] is False
     assert set(changed.document["reused"]) == DATA
+    assert "learning_rate 0.001 -> 1e-06" in line_of("Trainer", changed.err)
+    assert "model changed" in line_of("Evaluator", changed.err)
 
 
 def test_changed_code(ann: Ann, finished: Finished, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_changed_code(ann: Ann, finished: Finished, tmp_path: Path) -> None:
     unrelated = edited.run(*finished.arguments)
     assert set(unrelated["reused"]) == DATA | MODEL
 
-    edit(code / "models/convolutional/lenet5.py", "lecun_uniform", "glorot_uniform")
+    edit(code / "models/convolutional/lenet5.py", "lecun_uniform", "zeros")
     model = edited("run", *finished.arguments, "--json")
     assert set(model.document["reused"]) == DATA
     assert "source of ann_keras.models.convolutional.lenet5 changed" in line_of("Trainer", model.err)
@@ -56,15 +56,7 @@ def test_changed_code(ann: Ann, finished: Finished, tmp_path: Path) -> None:
     assert "source of ann_keras.datasets.digits changed" in line_of("StratifiedExampleGen", reader.err)
 
 
-def test_without_the_cache_everything_runs(ann: Ann, finished: Finished) -> None:
-    anew = ann("run", *finished.arguments, "--no-cache", "--json")
-    assert anew.document["reused"] == []
-    assert "the cache is off" in line_of("StratifiedExampleGen", anew.err)
-    # The same seed gives the same weights.
-    assert anew.document["metrics"] == finished.document["metrics"]
-
-
-def test_what_the_user_deleted_is_made_again(ann: Ann, tmp_path: Path) -> None:
+def test_what_the_user_deleted_is_made_again_and_everything_without_the_cache(ann: Ann, tmp_path: Path) -> None:
     arguments = ("linear", "--root", tmp_path, "--set", "epochs=2", "--set", "min_accuracy=0")
     first = ann.run(*arguments)
     shutil.rmtree(tmp_path / "serving" / "linear")
@@ -80,3 +72,8 @@ def test_what_the_user_deleted_is_made_again(ann: Ann, tmp_path: Path) -> None:
     trained = ann.run(*arguments)
     assert set(trained["reused"]) == DATA
     assert trained["blessed"] is True and trained["metrics"]["train"] == first["metrics"]["train"]
+
+    anew = ann.run(*arguments, "--no-cache")
+    assert anew["reused"] == [] and "the cache is off" in line_of("StratifiedExampleGen", anew["told"])
+    # The same seed gives the same weights.
+    assert anew["metrics"] == first["metrics"]
