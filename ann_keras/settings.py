@@ -21,6 +21,10 @@ class Range:
     log: bool = False
 
 
+STAGES = ("preprocess", "training", "evaluation")
+"""What a pipeline does with a task's settings, in turn."""
+
+
 def setting(
     default: Any,
     help: str,
@@ -29,6 +33,7 @@ def setting(
     high: float | None = None,
     choices: Sequence[Any] | None = None,
     search: Range | Sequence[Any] | None = None,
+    stage: str = STAGES[0],
 ) -> Any:
     """Returns a dataclass field with its legal values and, where it can be tuned, its search space.
 
@@ -39,8 +44,9 @@ def setting(
         high: largest legal value.
         choices: the legal values, if they are few.
         search: a Range, or the values to choose from. A model's config declares its search space with these alone.
+        stage: the first of STAGES that depends on it; what comes earlier need not be done again when it changes.
     """
-    metadata = {"help": help, "low": low, "high": high, "choices": choices, "search": search}
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "search": search, "stage": stage}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -85,11 +91,18 @@ def apply(configs: Sequence[Any], overrides: Mapping[str, Any]) -> list[Any]:
     return changed
 
 
-def as_dict(*configs: Any) -> dict[str, Any]:
-    """All settings of `configs` in one flat dict, as JSON has them (tuples become lists)."""
+def as_dict(*configs: Any, until: str = STAGES[-1]) -> dict[str, Any]:
+    """All settings of `configs` in one flat dict, as JSON has them (tuples become lists).
+
+    Args:
+        *configs: dataclass instances.
+        until: settings of later stages are left out.
+    """
     merged: dict[str, Any] = {}
     for config in configs:
         for field in dataclasses.fields(config):
+            if STAGES.index(field.metadata["stage"]) > STAGES.index(until):
+                continue
             value = getattr(config, field.name)
             merged[field.name] = list(value) if isinstance(value, tuple) else value
     return merged

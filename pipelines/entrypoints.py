@@ -129,7 +129,6 @@ def _course(fit: training.Fit, found: registry.Triple, tuned: dict[str, Any]) ->
         "metrics": fit.metrics,
         "step_seconds": fit.step_seconds,
         "tuned": tuned,
-        "settings": found.settings,
     }
 
 

@@ -19,6 +19,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from ann_keras.datasets.splits import Plan
 from ann_keras.registry import Triple
+from ann_keras.settings import as_dict
 from pipelines import schema, sources
 from pipelines.components.baseline import LatestOtherBlessedModel
 from pipelines.components.example_gen import StratifiedExampleGen
@@ -132,13 +133,19 @@ class _Components:
 
     def __init__(self, triple: Triple, paths: Paths, options: Options) -> None:
         self.triple, self.paths, self.options = triple, paths, options
-        named = {"model": triple.model_name, "dataset": triple.dataset_name, "task": triple.task.name}
-        self._named = {**named, "settings": triple.settings}
+        self._named = {"model": triple.model_name, "dataset": triple.dataset_name, "task": triple.task.name}
 
-    def _config(self, *modules: str, model: bool = True) -> dict[str, Any]:
-        """A custom_config: the triple's names and the digests of the sources that the component runs."""
-        named = self._named if model else {**self._named, "settings": _task_settings(self.triple)}
-        return {"triple": named, "sources": sources.digests(*modules)}
+    def _config(self, stage: str, *modules: str) -> dict[str, Any]:
+        """A custom_config: the triple, and the digests of the sources that the component runs.
+
+        It holds no setting of a later stage: another learning rate does not analyse the data anew, and another
+        threshold does not train anew.
+        """
+        triple = self.triple
+        kept = as_dict(triple.task_config, until=stage)
+        if stage != "preprocess":
+            kept |= as_dict(triple.config, triple.training)
+        return {"triple": {**self._named, "settings": kept}, "sources": sources.digests(*modules)}
 
     def data(self) -> list[Any]:
         """ExampleGen, StatisticsGen, the schema, ExampleValidator and Transform."""
@@ -168,7 +175,7 @@ class _Components:
             examples=self.examples,
             schema=self.schema.outputs["schema"],
             preprocessing_fn="pipelines.entrypoints.preprocessing_fn",
-            custom_config=self._config(self._task_module, model=False),
+            custom_config=self._config("preprocess", self._task_module),
             splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
             materialize=False,
             disable_statistics=True,
@@ -184,7 +191,7 @@ class _Components:
 
     def training(self) -> list[Any]:
         """The Tuner, if asked for, and the Trainer."""
-        config = self._config(self.triple.model.__name__, self._task_module, "pipelines.entrypoints")
+        config = self._config("training", self.triple.model.__name__, self._task_module, "pipelines.entrypoints")
         config |= {"seed": self.options.seed, "checkpoints": self.paths.checkpoints}
         shared = {
             "examples": self.examples,
@@ -227,7 +234,7 @@ class _Components:
             channels["candidate"] = self.trainer.outputs["model"]
         resolver = Resolver(strategy_class=strategy, **channels).with_id("latest_blessed_model_resolver")
         evaluator = self._evaluator(resolver.outputs["model"])
-        config = json.dumps(self._config("pipelines.components.infra_validator", "serving.process"))
+        config = json.dumps(self._config("training", "pipelines.components.infra_validator", "serving.process"))
         served = ServingValidator(model=self.trainer.outputs["model"], custom_config=config).with_id("InfraValidator")
         destination = pusher_pb2.PushDestination.Filesystem(base_directory=self.paths.serving)
         pusher = Pusher(
@@ -241,7 +248,9 @@ class _Components:
     def _reporter(self, evaluator: Any, served: Any, pusher: Any) -> Any:
         options = asdict(self.options) | {"plan": self.options.plan.to_dict()}
         kept = {name: options[name] for name in ("seed", "tune", "trials", "plan", "folds")}
-        config = self._config(self.triple.model.__name__, "pipelines.components.reporter") | {"options": kept}
+        config = self._config("evaluation", self.triple.model.__name__, "pipelines.components.reporter") | {
+            "options": kept
+        }
         tuned = {"tuner_results": self.tuner.outputs["tuner_results"]} if self.tuner else {}
         return Reporter(
             examples=self.examples,
@@ -257,10 +266,3 @@ class _Components:
             times=f"{self.paths.pipeline}/times.json",
             **tuned,
         )
-
-
-def _task_settings(triple: Triple) -> dict[str, Any]:
-    """The settings of the task alone, so that another learning rate does not analyse the data anew."""
-    from ann_keras.settings import as_dict
-
-    return as_dict(triple.task_config)

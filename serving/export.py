@@ -21,6 +21,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ann_keras import settings
 from ann_keras.registry import Triple
 from ann_keras.task import Feature, Tensors
 
@@ -136,7 +137,7 @@ def _describe(triple: Triple, path: Path) -> None:
         "task": triple.task.name,
         "features": features,
         "classes": list(triple.task.label.classes),
-        "settings": triple.settings,
+        "settings": settings.as_dict(triple.config, triple.task_config, triple.training, until="training"),
     }
     target = path / DESCRIPTION
     target.parent.mkdir(parents=True, exist_ok=True)

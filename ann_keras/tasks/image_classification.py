@@ -32,13 +32,20 @@ class Config:
         (), "height,width that images are resized to; empty: the data's own, or 64,64 where it varies", low=1, high=4096
     )
     standardize: bool = setting(True, "subtract the training split's mean and divide by its deviation, per channel")
-    augment: str = setting("none", "training only", choices=("none", "flip", "affine", "affine_flip"))
+    augment: str = setting("none", "training only", choices=("none", "flip", "affine", "affine_flip"), stage="training")
     distortion: float = setting(
-        0.1, "largest random shift as a share of the side, change of scale, and shear", low=0, high=0.5
+        0.1,
+        "largest random shift as a share of the side, change of scale, and shear",
+        low=0,
+        high=0.5,
+        stage="training",
     )
-    min_accuracy: float | None = setting(None, "accuracy below which no model is blessed; none: a tenth above chance",
-                                         low=0, high=1)  # fmt: skip
-    max_accuracy_drop: float = setting(0.02, "loss against the last blessed model that passes", low=0, high=1)
+    min_accuracy: float | None = setting(
+        None, "accuracy below which no model is blessed; none: a tenth above chance", low=0, high=1, stage="evaluation"
+    )
+    max_accuracy_drop: float = setting(
+        0.02, "loss against the last blessed model that passes", low=0, high=1, stage="evaluation"
+    )
 
 
 def missing_roles(features: Mapping[str, Feature]) -> list[str]:

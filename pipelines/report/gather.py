@@ -68,8 +68,18 @@ def write(made: Artifacts, artifact: str, config: dict[str, Any], reports: str, 
         folder = stack.enter_context(files.writing(artifact))
         write_page(data, folder / PAGE)
         (folder / SUMMARY).write_text(json.dumps(_summary(data, fit["step_seconds"]), indent=2))
-        files.copy(str(folder), f"{reports}/{run}")
+        _publish(folder, reports, run)
     return f"{reports}/{run}/{PAGE}"
+
+
+def _publish(folder: Path, reports: str, run: str) -> None:
+    """Copies the page to the run's folder, which on a disk appears with all of it or not at all."""
+    if files.is_remote(reports):
+        files.copy(str(folder), f"{reports}/{run}")
+        return
+    partial = Path(reports) / f".{run}.partial"
+    files.copy(str(folder), str(partial))
+    partial.replace(Path(reports) / run)
 
 
 def _summary(data: ReportData, step_seconds: list[float]) -> dict[str, Any]:
@@ -105,7 +115,7 @@ def gather(
         blessed=blessed and infra,
         reasons=results.reasons(evaluation, blessed, str(folders["infra_blessing"]) if not infra else None),
         seed=options["seed"],
-        settings=fit["settings"],
+        settings={**triple.settings, **fit["tuned"]},
         settings_help=settings.helps(triple.config, triple.task_config, triple.training),
         dataset_description=triple.dataset.description,
         dataset_licence=triple.dataset.licence,
