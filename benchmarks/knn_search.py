@@ -10,8 +10,11 @@ is.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
