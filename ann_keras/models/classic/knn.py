@@ -65,9 +65,9 @@ class Neighbours(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """float32 [batch, units] -> float32 [batch, classes], each class's share of the votes."""
-        batch, block = ops.shape(inputs)[0], self._block_rows()
-        block = ops.maximum(ops.minimum(batch, block), 1)
-        blocks = ops.maximum((batch + block - 1) // block, 1)  # an empty batch is one block of padding
+        batch, most = ops.shape(inputs)[0], self._block_rows()
+        blocks = ops.maximum((batch + most - 1) // most, 1)
+        block = ops.maximum((batch + blocks - 1) // blocks, 1)  # an empty batch is one row of padding
         padded = ops.pad(inputs, [(0, blocks * block - batch), (0, 0)])
         squares = ops.sum(ops.square(self.examples), axis=1)
         votes = ops.map(lambda one: self._votes(one, squares), ops.reshape(padded, (blocks, block, self.units)))
@@ -85,7 +85,7 @@ class Neighbours(keras.layers.Layer):
         """float32 [rows, units], and the examples' |m|^2, float32 [stored] -> float32 [rows, classes]."""
         examples, rows = ops.convert_to_tensor(self.examples), self.examples.shape[0]
         # |x|^2 is the same for all examples of a query, so the order needs the other two terms alone.
-        closeness = 2 * ops.matmul(queries, ops.transpose(examples)) - squares
+        closeness = 2 * ops.einsum("qu,eu->qe", queries, examples) - squares
         candidates = ops.top_k(closeness, min(self.k + MARGIN, rows))[1]
         candidates = ops.sort(candidates, axis=1)  # equal distances: the earlier example first
         difference = ops.cast(ops.take(examples, candidates, axis=0), "float64") - ops.cast(queries, "float64")[:, None]
