@@ -6,7 +6,7 @@ SHELL := bash
 PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
-BENCH ?= pipeline_overhead training_step knn_search example_gen_memory
+BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory
 BIN := .venv/bin
 export PYTHON
 

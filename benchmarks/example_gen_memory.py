@@ -1,6 +1,6 @@
 """Peak memory of the ExampleGen as the images grow: 1x, 4x, 16x of fashion_mnist, each in a process of its own.
 
-    python benchmarks/example_gen_memory.py [REPEATS...] [--rows N] [--tfx]
+    python -m benchmarks.example_gen_memory [REPEATS...] [--rows N] [--tfx]
 
 Prints the peak resident memory, the ratio of each step to the first, and the growth per image. `--rows` takes only so
 many rows of the dataset a repetition. `--tfx` measures, for comparison, the same images through TFX's own way: every

@@ -113,7 +113,7 @@ def beam_args(given: Sequence[str]) -> list[str]:
 
 def create_pipeline(triple: Triple, paths: Paths, options: Options) -> Pipeline:
     """Builds the pipeline that carries a triple from raw data to a pushed model and its report."""
-    made = _Components(triple, paths, options)
+    made = Components(triple, paths, options)
     data = made.data()
     trained = made.training()
     judged = made.judgement() if options.push else made.fold_judgement()
@@ -128,7 +128,7 @@ def create_pipeline(triple: Triple, paths: Paths, options: Options) -> Pipeline:
     )
 
 
-class _Components:
+class Components:
     """Makes the components in the order of the data's way through them."""
 
     def __init__(self, triple: Triple, paths: Paths, options: Options) -> None:
