@@ -34,7 +34,7 @@ def test_a_setting_recomputes_from_the_trainer_on(ann: Ann, finished: Finished) 
     changed = ann("run", *finished.arguments, "--set", "learning_rate=1e-06", "--json")
     assert changed.code == 1 and changed.document["blessed"] is False
     assert set(changed.document["reused"]) == DATA
-    assert "learning_rate 0.001 -> 1e-06" in line_of("Trainer", changed.err)
+    assert "learning_rate 0.002 -> 1e-06" in line_of("Trainer", changed.err)
     assert "model changed" in line_of("Evaluator", changed.err)
 
 
