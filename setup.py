@@ -44,6 +44,7 @@ setup(
         "pillow",
         "rich>=13",
         "scikit-learn",
+        "tensorboard",  # newer TensorFlow no longer brings it along
         "setuptools<81",  # later ones have no pkg_resources, which TensorBoard and TensorFlow Hub import
     ],
     extras_require={
