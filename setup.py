@@ -11,6 +11,8 @@ STACK = [
     'tfx==1.16.0; python_version < "3.11"',
     'tfx>=1.21,<1.22; python_version >= "3.11"',
     "tensorflow>=2.16",
+    'tensorboard>=2.16; python_version < "3.11"',
+    'tensorboard>=2.20; python_version >= "3.11"',  # TensorFlow 2.21 no longer brings it along.
     "keras>=3",
     "tensorflow-datasets>=4.9",
     "tensorflow-serving-api>=2.16",
@@ -44,7 +46,6 @@ setup(
         "pillow",
         "rich>=13",
         "scikit-learn",
-        "tensorboard",  # newer TensorFlow no longer brings it along
         "setuptools<81",  # later ones have no pkg_resources, which TensorBoard and TensorFlow Hub import
     ],
     extras_require={
