@@ -12,13 +12,13 @@ import argparse
 import dataclasses
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 from typing import Any
 
 from ann_keras import registry
 from benchmarks.example_gen_memory import DATASET, Repeated
+from benchmarks.pipeline_overhead import seconds
 
 
 class Peaks:
@@ -79,10 +79,7 @@ def main() -> None:
     first: dict[str, Any] = {}
     for repeats in given.repeats:
         command = [sys.executable, "-m", "benchmarks.component_memory", str(repeats), "--child"]
-        child = subprocess.run(command, capture_output=True, text=True)
-        if child.returncode:
-            sys.exit(child.stderr)
-        found = json.loads(child.stdout.splitlines()[-1])
+        found = json.loads(seconds(command)[1].splitlines()[-1])
         first = first or found
         more = found["images"] - first["images"]
         print(f"{repeats}x  {found['images']:,} images")

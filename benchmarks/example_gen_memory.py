@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ import numpy as np
 
 from ann_keras import registry
 from ann_keras.datasets.base import Dataset, Index, Row, Shard
+from benchmarks.pipeline_overhead import seconds
 
 DATASET = "tfds:fashion_mnist"
 
@@ -140,10 +140,7 @@ def main() -> None:
     for repeats in given.repeats:
         options = ["--rows", str(given.rows), "--child", *(["--tfx"] if given.tfx else [])]
         command = [sys.executable, "-m", "benchmarks.example_gen_memory", str(repeats), *options]
-        child = subprocess.run(command, capture_output=True, text=True)
-        if child.returncode:
-            sys.exit(child.stderr)
-        found = json.loads(child.stdout.splitlines()[-1])
+        found = json.loads(seconds(command)[1].splitlines()[-1])
         first = first or found
         more = found["images"] - first["images"]
         growth = f"{(found['peak'] - first['peak']) * 2**20 / more:7.0f} bytes per further image" if more else ""
