@@ -108,6 +108,8 @@ def reliability_diagram(bins: Bins, error: float) -> Markup:
         bins: the answers by confidence.
         error: the expected calibration error, in [0, 1].
     """
+    from matplotlib.ticker import EngFormatter
+
     edges = np.linspace(0.0, 1.0, len(bins.counts) + 1)
     centres, width = (edges[:-1] + edges[1:]) / 2, 0.9 / len(bins.counts)
     filled = bins.counts > 0
@@ -126,6 +128,7 @@ def reliability_diagram(bins: Bins, error: float) -> Markup:
         histogram.bar(centres, bins.counts, width, color=FIRST, alpha=0.75)
         histogram.set(xlim=(0, 1), xlabel="confidence", ylabel="answers")
         histogram.locator_params(axis="y", nbins=2)
+        histogram.yaxis.set_major_formatter(EngFormatter(sep=""))  # 5k: room for the label whatever the number
         return canvas.svg(f"Reliability diagram: expected calibration error {error:.4f} over {len(centres)} bins")
 
 

@@ -19,6 +19,9 @@ import numpy as np
 from pipelines.report import blocks, pictures
 from pipelines.report.data import Section
 
+STRONGEST = 0.99
+"""The quantile of a model's weights that gets the full colour."""
+
 
 def for_task(task_name: str) -> ModuleType | None:
     """Returns the module of the sections of a task; None where it has none."""
@@ -34,10 +37,11 @@ def model_section(title: str, drawn: dict[str, np.ndarray], text: str = "") -> S
     Args:
         title: the heading.
         drawn: caption -> float [height, width] or [height, width, channels], signed. All share one scale of colours,
-            with zero in the neutral middle.
+            with zero in the neutral middle, which a few outliers do not pale.
         text: a sentence above them.
     """
-    scale = max((float(np.max(np.abs(values), initial=0.0)) for values in drawn.values()), default=0.0)
+    sizes = np.abs(np.concatenate([np.ravel(values) for values in drawn.values()])) if drawn else np.zeros(1)
+    scale = float(np.quantile(sizes, STRONGEST))
     items = [(pictures.signed_png(values, scale), caption, f"{title}: {caption}") for caption, values in drawn.items()]
     body = blocks.pictures(items)
     return Section(title, blocks.paragraph(text) + body if text else body)
