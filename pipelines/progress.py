@@ -68,5 +68,11 @@ class Epochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Tells the epoch's figures."""
-        figures = "  ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        names = sorted((name for name in values if not name.startswith("val_")), key=lambda name: name != "loss")
+        figures = "  ".join(f"{name} {values[name]:.4f}{_validated(values, name)}" for name in names)
         tell(f"epoch {epoch + 1}/{self.epochs}  {figures}")
+
+
+def _validated(values: dict[str, float], name: str) -> str:
+    return f" (val {values[f'val_{name}']:.4f})" if f"val_{name}" in values else ""
