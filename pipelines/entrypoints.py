@@ -42,10 +42,14 @@ class TransformAnalyzers:
     """The task's analyzers, answered by TensorFlow Transform."""
 
     def mean(self, value: Any, name: str) -> Any:
-        """The mean over the training split, float32 [units]."""
+        """The mean over the training split, float32 [units].
+
+        Summed in 64 bits: the order in which Beam adds batches up differs from run to run, and in 32 bits the last
+        digits, and so the weights that a seed gives, would differ with it.
+        """
         import tensorflow_transform as tft
 
-        return tft.mean(value, reduce_instance_dims=False, name=name)
+        return tf.cast(tft.mean(tf.cast(value, tf.float64), reduce_instance_dims=False, name=name), tf.float32)
 
 
 def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> Tensors:
