@@ -10,6 +10,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
+SAVED_MODEL = "Format-Serving"
+"""The folder of TFX's Model artifact that holds the SavedModel."""
+NOT_BLESSED = "INFRA_NOT_BLESSED"
+"""The file of an InfraBlessing that says what was wrong; TFX's InfraValidator names it so too."""
+
 
 def is_remote(uri: str) -> bool:
     """Whether a URI names an object store, such as gs://bucket/folder."""

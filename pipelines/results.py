@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ann_keras.task import Metric, Task
+from pipelines import files
 from pipelines.report.data import Slice, Threshold, Trial
 
 EXAMPLE_COUNT = "example_count"
@@ -108,7 +109,7 @@ def reasons(evaluation: EvaluationResult, blessed: bool, infra_uri: str | None) 
     if not blessed and not lines:
         lines.append("the Evaluator did not bless the model")
     if infra_uri is not None:
-        lines.extend((Path(infra_uri) / "INFRA_NOT_BLESSED").read_text().splitlines())
+        lines.extend((Path(infra_uri) / files.NOT_BLESSED).read_text().splitlines())
     return lines
 
 

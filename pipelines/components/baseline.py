@@ -8,8 +8,9 @@ from typing import Any
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 
-DESCRIPTION = "assets.extra/ann_keras.json"
-"""As `serving.export` writes it."""
+from pipelines import files
+from serving.export import DESCRIPTION
+
 BLESSED, MODEL_ID = "blessed", "current_model_id"
 """Custom properties that the Evaluator gives a blessing."""
 
@@ -41,7 +42,7 @@ class LatestOtherBlessedModel(ResolverStrategy):
 
 def _question(model: Any) -> list[Any] | None:
     """The dataset, the task and the classes of an exported model; None where its files are gone."""
-    path = f"{model.uri}/Format-Serving/{DESCRIPTION}"
+    path = f"{model.uri}/{files.SAVED_MODEL}/{DESCRIPTION}"
     if not fileio.exists(path):
         return None
     with fileio.open(path, "r") as file:

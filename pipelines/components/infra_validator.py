@@ -13,9 +13,6 @@ TOLERANCE = 1e-4
 """Largest difference of a number between the server's answer and the trainer's: another graph, and batches of another
 size."""
 
-NOT_BLESSED = "INFRA_NOT_BLESSED"
-"""The file that says what was wrong; TFX's InfraValidator names it so too."""
-
 
 @component
 def ServingValidator(  # noqa: N802 - a component's name
@@ -33,9 +30,9 @@ def ServingValidator(  # noqa: N802 - a component's name
     features = entrypoints.triple(json.loads(custom_config)).task.features
     with files.reading(model.uri) as candidate:
         raw, expected = entrypoints.read_answers(candidate / entrypoints.ANSWERS_DIR, features)
-        problems = validate(candidate / "Format-Serving", raw, expected)
+        problems = validate(candidate / files.SAVED_MODEL, raw, expected)
     with files.writing(blessing.uri) as folder:
-        (folder / (NOT_BLESSED if problems else "INFRA_BLESSED")).write_text("\n".join(problems))
+        (folder / (files.NOT_BLESSED if problems else "INFRA_BLESSED")).write_text("\n".join(problems))
     blessing.set_int_custom_property("blessed", int(not problems))
 
 

@@ -167,7 +167,7 @@ def _task_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]
         return []
     task = triple.task
     spec = parsing_spec((*task.features, task.label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
-    signature = tf.saved_model.load(str(folders["model"] / "Format-Serving")).signatures["serving_default"]
+    signature = tf.saved_model.load(str(folders["model"] / files.SAVED_MODEL)).signatures["serving_default"]
     columns: dict[str, list[np.ndarray]] = {}
     for serialized in _records(str(folders["examples"]), "test").batch(BATCH):
         raw = tf.io.parse_example(serialized, spec)
