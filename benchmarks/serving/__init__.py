@@ -1,0 +1,1 @@
+"""What the benchmarks of the model server share: models, requests, a cheap load generator, figures."""

@@ -1,0 +1,1 @@
+"""Malformed requests: what to send, how it is sent, and what came of it."""
