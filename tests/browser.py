@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
+import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,46 @@ class Page:
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
+
+    def until(self, expression: str) -> Any:
+        """Waits until the value of a JavaScript expression is true, and returns it."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not (value := self.evaluate(expression)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{expression}: still {value}; {self.messages}")
+            time.sleep(0.02)
+        return value
+
+    def click(self, selector: str) -> None:
+        """Scrolls to the element and clicks on its middle with the mouse."""
+        self.drag(selector, [(0.5, 0.5)])
+
+    def drag(self, selector: str, points: Sequence[tuple[float, float]], touch: bool = False) -> None:
+        """Moves the pressed mouse, or a finger, along points given as fractions of the element's width and height."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        left, top, width, height = self.evaluate(
+            f"(({{x, y, width, height}}) => [x, y, width, height])({element}.getBoundingClientRect())"
+        )
+        path = [{"x": left + x * width, "y": top + y * height} for x, y in points]
+        if touch:
+            self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=path[:1])
+            for point in path[1:]:
+                self.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=[point])
+            self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+            return
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", **path[0])
+        left_button: dict[str, Any] = {"button": "left", "clickCount": 1}
+        self.call("Input.dispatchMouseEvent", type="mousePressed", buttons=1, **left_button, **path[0])
+        for point in path[1:]:
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, **point)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", **left_button, **path[-1])
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Chooses a file as the file dialog of an `<input type="file">` does."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def screenshot(self, path: Path, whole: bool = True) -> Path:
         """Writes a PNG of the window, or of the whole page."""

@@ -1,0 +1,72 @@
+"""What the page must know of a model to ask for its inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = "assets.extra/ann_keras.json"
+_NUMBERS = {"DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"}
+SIGNATURE = "serving_default"
+
+
+def from_export(base_path: str | os.PathLike[str], version: str) -> dict[str, Any] | None:
+    """Returns what the export of a version says of it; None where it says nothing.
+
+    Args:
+        base_path: the folder of version directories.
+        version: the served one.
+    """
+    try:
+        described = json.loads(Path(base_path, version, DESCRIPTION).read_text(encoding="utf-8"))
+        fields = [{key: one[key] for key in ("name", "kind", "shape", "dtype")} for one in described["features"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return {
+        "task": described.get("task", ""),
+        "dataset": described.get("dataset", ""),
+        "features": fields,
+        "row": True,
+    }
+
+
+def from_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the same, made of TF Serving's answer to /metadata, for any SavedModel.
+
+    Args:
+        document: that answer.
+
+    Raises:
+        ValueError: where the model has no signature named serving_default.
+    """
+    signatures = document.get("metadata", {}).get("signature_def", {}).get("signature_def", {})
+    if SIGNATURE not in signatures:
+        raise ValueError(f"the model has no signature {SIGNATURE!r}; it has {', '.join(sorted(signatures)) or 'none'}")
+    inputs = signatures[SIGNATURE].get("inputs", {})
+    shapes = {name: _shape(one) for name, one in inputs.items()}
+    # A signature without a batch is asked in the column format: its input is one value, not one row of it.
+    row = all(shape is None or shape[:1] == [None] for shape in shapes.values())
+    features = []
+    for name, one in sorted(inputs.items()):
+        shape, dtype = shapes[name], str(one.get("dtype", ""))
+        inner = shape[1:] if shape and row else shape
+        features.append({"name": name, "kind": _kind(dtype, inner), "shape": inner, "dtype": dtype[3:].lower()})
+    return {"task": "", "dataset": "", "features": features, "row": row}
+
+
+def _shape(tensor: Mapping[str, Any]) -> list[int | None] | None:
+    """The dimensions, None for one that varies; None where not even the rank is known."""
+    shape = tensor.get("tensor_shape", {})
+    if shape.get("unknown_rank"):
+        return None
+    sizes = [int(dimension.get("size", -1)) for dimension in shape.get("dim", [])]
+    return [size if size >= 0 else None for size in sizes]
+
+
+def _kind(dtype: str, shape: list[int | None] | None) -> str:
+    if dtype == "DT_STRING" and not shape:
+        return "text"
+    return "number" if dtype in _NUMBERS and shape == [] else "json"
