@@ -1,244 +1,221 @@
-"""The two ways in which the client reaches a server: REST over the standard library's http.client, and gRPC."""
+"""How a blocking client's bytes travel: HTTP by the standard library's http.client, and gRPC.
+
+The methods are coroutines that never wait for an event loop, so that one client logic drives these and the
+asynchronous transports alike; see `serving.async_client`.
+"""
 
 from __future__ import annotations
 
-import base64
-import functools
+import collections
+import contextlib
 import http.client
-import json
-import threading
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import quote, urlsplit
+import io
+import socket
+import ssl
+import time
+from typing import Any, Protocol
 
-import numpy as np
-
-from serving import protos, tensors
-from serving.errors import Code, ServingError, code_of_http
-
-Arrays = Mapping[str, np.ndarray]
-
-
-class Types(NamedTuple):
-    """The DataType numbers of a signature's inputs and outputs, by name."""
-
-    inputs: dict[str, int]
-    outputs: dict[str, int]
+from serving.addresses import GRPC_OPTIONS, RestAddress, Tls, no_answer, rpc_failure
+from serving.messages import HttpRequest, HttpResponse, RpcRequest
 
 
 class Transport(Protocol):
-    """One request each; `timeout` in seconds, errors as ServingError, strings as object arrays of bytes."""
+    """Carries requests. Kept connections are used again; errors are ServingErrors."""
 
-    def predict(
-        self, arrays: Arrays, signature_name: str, types: Types, version: int | None, timeout: float
-    ) -> dict[str, np.ndarray]:
-        """Returns an array per output."""
+    async def send(self, request: Any, seconds: float) -> Any:
+        """Returns the response, or raises DEADLINE_EXCEEDED where it is not whole after `seconds`."""
 
-    def types(self, version: int | None, timeout: float) -> dict[str, Types]:
-        """Returns the types of every signature."""
+    async def pause(self, seconds: float) -> None:
+        """Waits."""
 
-    def status(self, version: int | None, timeout: float) -> list[dict[str, Any]]:
-        """Returns version, state, error_code and error_message of each version."""
-
-    def close(self) -> None:
-        """Closes the connection."""
+    async def close(self) -> None:
+        """Closes the connections."""
 
 
 class Rest:
-    """TF Serving's REST API, with one kept connection per thread.
+    """Connections to a REST server, one for each call that is under way at a time, kept for the next ones."""
 
-    Args:
-        address: "http://host:port", a path before /v1 allowed.
-        model: the model's name.
+    def __init__(self, address: RestAddress) -> None:
+        self._address = address
+        self._context = address.tls.context() if address.tls else None
+        self._idle: collections.deque[_Connection] = collections.deque()
+        self._closed = False
+
+    async def send(self, request: HttpRequest, seconds: float) -> HttpResponse:
+        """Returns the response. A kept connection that the server has closed meanwhile is replaced at once."""
+        deadline = time.monotonic() + seconds
+        while True:
+            connection, kept = self._connection()
+            try:
+                response = connection.exchange(request, deadline)
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if kept and not isinstance(error, TimeoutError):
+                    continue
+                raise no_answer(self._address, error) from None
+            except BaseException:  # interrupted half-way, what comes next on it would answer this request
+                connection.close()
+                raise
+            self._keep(connection)
+            return response
+
+    def _connection(self) -> tuple[_Connection, bool]:
+        try:
+            return self._idle.pop(), True
+        except IndexError:
+            return _Connection(self._address, self._context), False
+
+    def _keep(self, connection: _Connection) -> None:
+        if connection.sock is not None:  # the server may have asked to close it
+            self._idle.append(connection)
+        if self._closed:
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleeps."""
+        time.sleep(seconds)
+
+    async def close(self) -> None:
+        """Closes the connections of all threads; those under way when their answer is there."""
+        self._closed = True
+        self._close_idle()
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that ends every exchange at a point in time, however slowly the other side sends or receives."""
+
+    def __init__(self, address: RestAddress, context: ssl.SSLContext | None) -> None:
+        super().__init__(address.host, address.port)
+        self._context = context
+        self._deadline = 0.0
+
+    def exchange(self, request: HttpRequest, deadline: float) -> HttpResponse:
+        """Returns the whole response; TimeoutError where it is not there by `deadline`."""
+        self._deadline = deadline
+        if isinstance(self.sock, _TimedSocket):
+            self.sock.deadline = deadline
+        headers = {"Content-Type": "application/json"} if request.body else {}
+        with contextlib.suppress(BrokenPipeError):  # a server that refuses a large body answers before it has it all
+            self.request(request.method, request.path, request.body or None, headers)
+        response = self.getresponse()
+        return HttpResponse(response.status, response.read())
+
+    def connect(self) -> None:
+        """Connects to the first of the host's addresses that answers."""
+        failure = OSError(f"{self.host} has no address")
+        for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            try:
+                plain = socket.create_connection((str(address[0]), self.port), _left(self._deadline))
+                break
+            except OSError as error:
+                failure = error
+        else:
+            raise failure
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.settimeout(_left(self._deadline))
+            secured = self._context.wrap_socket(plain, server_hostname=self.host) if self._context else plain
+        except BaseException:
+            plain.close()
+            raise
+        self.sock = _TimedSocket(secured, self._deadline)
+
+
+class _TimedSocket:
+    """The part of a socket that http.client uses, with one deadline for all of it.
+
+    A socket's own timeout begins anew with every byte that arrives.
     """
 
-    def __init__(self, address: str, model: str) -> None:
-        parts = urlsplit(address if "//" in address else f"http://{address}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ServingError(Code.INVALID_ARGUMENT, f"{address!r} is no address such as http://127.0.0.1:8501")
-        self._parts = parts
-        self._base = f"{parts.path.rstrip('/')}/v1/models/{quote(model, safe='')}"
-        self._local = threading.local()
+    def __init__(self, connected: socket.socket, deadline: float) -> None:
+        self._socket, self.deadline = connected, deadline
+        self._reading, self._closing = 0, False
 
-    def _connection(self, timeout: float) -> http.client.HTTPConnection:
-        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if kept is None:
-            kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-            kept = self._local.connection = kind(self._parts.hostname or "", self._parts.port)
-        kept.timeout = timeout
-        if kept.sock is not None:
-            kept.sock.settimeout(timeout)
-        return kept
+    def _timed(self) -> socket.socket:
+        self._socket.settimeout(_left(self.deadline))
+        return self._socket
 
-    def _ask(self, method: str, path: str, body: str | None, timeout: float) -> Any:
-        connection = self._connection(timeout)
-        try:
-            connection.request(method, self._base + path, body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            status, text = response.status, response.read()
-        except TimeoutError:
-            connection.close()
-            raise ServingError(Code.DEADLINE_EXCEEDED, f"no answer from {self._parts.netloc} in time") from None
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise ServingError(Code.UNAVAILABLE, f"no answer from {self._parts.netloc}: {error}") from None
-        try:
-            answer = json.loads(text.decode("utf-8", "surrogateescape"))
-        except ValueError:
-            answer, status = {"error": f"not JSON: {text[:200]!r}"}, status if status != 200 else 500
-        if status != 200:
-            message = answer.get("error") if isinstance(answer, dict) else answer
-            raise ServingError(code_of_http(status), str(message))
-        return answer
+    def sendall(self, data: Any) -> None:
+        with memoryview(data).cast("B") as left:
+            sent = 0
+            while sent < len(left):
+                sent += self._timed().send(left[sent : sent + (1 << 20)])
 
-    def predict(
-        self, arrays: Arrays, signature_name: str, types: Types, version: int | None, timeout: float
-    ) -> dict[str, np.ndarray]:
-        """Returns an array per output, from a request in column format."""
-        body = {"signature_name": signature_name, "inputs": {name: _to_json(array) for name, array in arrays.items()}}
-        outputs = self._ask("POST", f"{_version(version)}:predict", json.dumps(body), timeout)["outputs"]
-        if len(types.outputs) == 1:  # a single output loses its name
-            outputs = {next(iter(types.outputs)): outputs}
-        return {name: _from_json(value, types.outputs.get(name, 0)) for name, value in outputs.items()}
+    def makefile(self, mode: str) -> io.BufferedReader:
+        self._reading += 1
+        return io.BufferedReader(_Reader(self), 1 << 16)
 
-    def types(self, version: int | None, timeout: float) -> dict[str, Types]:
-        """Returns the types of every signature, from the metadata."""
-        answer = self._ask("GET", f"{_version(version)}/metadata", None, timeout)
-        definitions = answer["metadata"]["signature_def"]["signature_def"]
-        sides = ("inputs", "outputs")
-        number = tensors.data_type_number
-        return {
-            name: Types(*({key: number(info["dtype"]) for key, info in one.get(side, {}).items()} for side in sides))
-            for name, one in definitions.items()
-        }
-
-    def status(self, version: int | None, timeout: float) -> list[dict[str, Any]]:
-        """Returns version, state, error_code and error_message of each version."""
-        answer = self._ask("GET", _version(version), None, timeout)
-        return [
-            {
-                "version": int(one["version"]),
-                "state": one["state"],
-                "error_code": one["status"]["error_code"],
-                "error_message": one["status"]["error_message"],
-            }
-            for one in answer["model_version_status"]
-        ]
+    def receive_into(self, buffer: Any) -> int:
+        return self._timed().recv_into(buffer)
 
     def close(self) -> None:
-        """Closes this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
+        """Closes once nobody reads from it: http.client closes first where the response is the last one."""
+        self._closing = True
+        if not self._reading:
+            self._socket.close()
+
+    def reader_closed(self) -> None:
+        self._reading -= 1
+        if self._closing:
+            self.close()
 
 
-def _version(version: int | None) -> str:
-    return "" if version is None else f"/versions/{version}"
+class _Reader(io.RawIOBase):
+    def __init__(self, timed: _TimedSocket) -> None:
+        self._timed = timed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._timed.receive_into(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._timed.reader_closed()
 
 
-def _to_json(array: np.ndarray) -> Any:
-    if tensors.data_type_of(array) != tensors.STRING:
-        return array.tolist()
-    boxed = np.empty(array.size, object)
-    for index, value in enumerate(array.reshape(-1).tolist()):
-        boxed[index] = {"b64": base64.b64encode(tensors.to_bytes(value)).decode()}
-    return boxed.reshape(array.shape).tolist()
-
-
-def _from_json(value: Any, data_type: int) -> np.ndarray:
-    if data_type != tensors.STRING:
-        return np.array(value, tensors.numpy_type(data_type) if data_type else None)
-    shape, flat = [], [value]
-    while flat and isinstance(flat[0], list):
-        shape.append(len(flat[0]))
-        flat = [element for part in flat for element in part]
-    array = np.empty(len(flat), object)
-    for index, one in enumerate(flat):
-        array[index] = base64.b64decode(one["b64"]) if isinstance(one, dict) else tensors.to_bytes(one)
-    return array.reshape(shape)
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 class Grpc:
-    """TF Serving's gRPC API over one channel.
+    """A channel to a gRPC server, which threads share."""
 
-    Args:
-        address: "host:port".
-        model: the model's name.
-    """
-
-    def __init__(self, address: str, model: str) -> None:
+    def __init__(self, target: str, tls: Tls | None) -> None:
         import grpc
 
-        if not address or "//" in address:
-            raise ServingError(Code.INVALID_ARGUMENT, f"{address!r} is no gRPC address such as 127.0.0.1:8500")
-        limits = [(f"grpc.max_{way}_message_length", (1 << 31) - 1) for way in ("receive", "send")]
-        self._model, self._grpc = model, grpc
-        self._channel = grpc.insecure_channel(address, options=[*limits, ("grpc.enable_http_proxy", 0)])
+        self._error = grpc.RpcError
+        if tls is None:
+            self._channel = grpc.insecure_channel(target, GRPC_OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(target, tls.credentials(), GRPC_OPTIONS)
+        self._methods: dict[str, Any] = {}
 
-    @functools.cached_property
-    def _methods(self) -> dict[str, Any]:
-        pairs = {
-            "PredictionService/Predict": protos.predict_pb2.PredictResponse,
-            "PredictionService/GetModelMetadata": protos.get_model_metadata_pb2.GetModelMetadataResponse,
-            "ModelService/GetModelStatus": protos.get_model_status_pb2.GetModelStatusResponse,
-        }
-        return {
-            path.partition("/")[2]: self._channel.unary_unary(
-                f"/tensorflow.serving.{path}",
-                request_serializer=lambda request: request.SerializeToString(),
-                response_deserializer=response.FromString,
-            )
-            for path, response in pairs.items()
-        }
-
-    def _ask(self, method: str, request: Any, version: int | None, timeout: float) -> Any:
-        request.model_spec.name = self._model
-        if version is not None:
-            request.model_spec.version.value = version
+    async def send(self, request: RpcRequest, seconds: float) -> bytes:
+        """Returns the serialized response."""
+        method = self._methods.get(request.method)
+        if method is None:
+            method = self._methods[request.method] = self._channel.unary_unary(request.method)
         try:
-            return self._methods[method](request, timeout=timeout)
-        except self._grpc.RpcError as error:
-            raise ServingError(Code(error.code().value[0]), str(error.details())) from None
+            response: bytes = method(request.message, timeout=seconds)
+        except self._error as error:
+            raise rpc_failure(error) from None
+        return response
 
-    def predict(
-        self, arrays: Arrays, signature_name: str, types: Types, version: int | None, timeout: float
-    ) -> dict[str, np.ndarray]:
-        """Returns an array per output."""
-        request = protos.predict_pb2.PredictRequest()
-        request.model_spec.signature_name = signature_name
-        for name, array in arrays.items():
-            request.inputs[name].CopyFrom(tensors.to_proto(array))
-        outputs = self._ask("Predict", request, version, timeout).outputs
-        return {name: tensors.from_proto(outputs[name], name) for name in sorted(outputs)}
+    async def pause(self, seconds: float) -> None:
+        """Sleeps."""
+        time.sleep(seconds)
 
-    def types(self, version: int | None, timeout: float) -> dict[str, Types]:
-        """Returns the types of every signature, from the metadata."""
-        request = protos.get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        answer = self._ask("GetModelMetadata", request, version, timeout)
-        found = protos.get_model_metadata_pb2.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(found)
-        return {
-            name: Types(
-                {key: info.dtype for key, info in one.inputs.items()},
-                {key: info.dtype for key, info in one.outputs.items()},
-            )
-            for name, one in found.signature_def.items()
-        }
-
-    def status(self, version: int | None, timeout: float) -> list[dict[str, Any]]:
-        """Returns version, state, error_code and error_message of each version."""
-        messages = protos.get_model_status_pb2
-        answer = self._ask("GetModelStatus", messages.GetModelStatusRequest(), version, timeout)
-        return [
-            {
-                "version": one.version,
-                "state": messages.ModelVersionStatus.State.Name(one.state),
-                "error_code": Code(one.status.error_code).name,
-                "error_message": one.status.error_message,
-            }
-            for one in answer.model_version_status
-        ]
-
-    def close(self) -> None:
-        """Closes the channel."""
+    async def close(self) -> None:
+        """Closes the channel; calls under way are cancelled."""
         self._channel.close()

@@ -83,14 +83,48 @@ def build_text(folder: Path) -> None:
     tf.saved_model.save(module, str(folder), signatures=function)
 
 
+def build_half_plus_two_examples(folder: Path) -> None:
+    """TensorFlow 1: the model that TF Serving is tested with; y = x / 2 + 2, y2 = x / 2 + 3, y3 = x2 / 2 + 3."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        examples = v1.placeholder(tf.string, name="tf_example")
+        feature = v1.FixedLenFeature([1], tf.float32)
+        parsed = v1.parse_example(examples, {"x": feature, "x2": v1.FixedLenFeature([1], tf.float32, [0.0])})
+        x, x2 = tf.identity(parsed["x"], name="x"), tf.identity(parsed["x2"], name="x2")
+        a, b, c = (v1.Variable(value, name=name) for name, value in (("a", 0.5), ("b", 2.0), ("c", 3.0)))
+        y, y2, y3 = (
+            tf.add(tf.multiply(a, one), plus, name=name)
+            for name, one, plus in (("y", x, b), ("y2", x, c), ("y3", x2, c))
+        )
+        session.run(v1.global_variables_initializer())
+        define, info = v1.saved_model.build_signature_def, v1.saved_model.build_tensor_info
+        regress, classify, predict = (f"tensorflow/serving/{name}" for name in ("regress", "classify", "predict"))
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            ["serve"],
+            {
+                "serving_default": define({"x": info(x)}, {"y": info(y)}, predict),
+                "classify_x_to_y": define({"inputs": info(examples)}, {"scores": info(y)}, classify),
+                "regress_x_to_y": define({"inputs": info(examples)}, {"outputs": info(y)}, regress),
+                "regress_x_to_y2": define({"inputs": info(examples)}, {"outputs": info(y2)}, regress),
+                "regress_x2_to_y3": define({"inputs": info(x2)}, {"outputs": info(y3)}, regress),
+            },
+        )
+        builder.save()
+
+
 @pytest.fixture(scope="session")
 def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of base paths, never changed: half/1, half/2 (plus three), tf1/1, text/1."""
+    """A folder of base paths, never changed: half/1, half/2 (plus three), tf1/1, text/1, half_plus_two/123."""
     folder = tmp_path_factory.mktemp("saved_models")
     build_half_plus_two(folder / "half" / "1")
     build_half_plus_two(folder / "half" / "2", plus=3.0)
     build_tf1(folder / "tf1" / "1")
     build_text(folder / "text" / "1")
+    build_half_plus_two_examples(folder / "half_plus_two" / "123")
     return folder
 
 

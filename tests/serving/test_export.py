@@ -18,8 +18,12 @@ import tensorflow as tf
 from ann_keras import data, registry, training
 from ann_keras.task import Feature
 from serving import export as module
-from serving.export import DESCRIPTION, export, parsing_spec, request_spec
+from serving import protos
+from serving.export import DESCRIPTION, WARMUP, export, parsing_spec, request_spec
 from serving.process import ModelServer
+from serving.server import tfrecord
+from serving.server.servable import Servable
+from serving.server.warmup import warm_up
 
 FEATURES = (
     Feature("image", "image", (8, 8, 1), "uint8"),
@@ -118,6 +122,20 @@ def test_no_classify_without_classes(fitted: Fitted, tmp_path: Path) -> None:
     export(dataclasses.replace(fitted.triple, task=task), fitted.model, fitted.data.transform, tmp_path / "saved")
     loaded = tf.saved_model.load(str(tmp_path / "saved"))
     assert set(loaded.signatures) == {"serving_default", "examples", "transform_features"}
+
+
+def test_warmup_requests_are_answered_by_the_server(fitted: Fitted, tmp_path: Path) -> None:
+    rows = fitted.data.rows["test"][:5]
+    warmup = {"image": [row.values["image"] for row in rows], "label": [0] * 5}
+    export(fitted.triple, fitted.model, fitted.data.transform, tmp_path / "1", warmup=warmup)
+    with open(tmp_path / "1" / WARMUP, "rb") as file:
+        records = list(tfrecord.records(file, os.fstat(file.fileno()).st_size))
+    requests = [protos.prediction_log_pb2.PredictionLog.FromString(one).predict_log.request for one in records]
+    assert [list(request.inputs) for request in requests] == [["image"]] * 3
+    assert [len(request.inputs["image"].string_val) for request in requests] == [1, 2, 4]
+    servable = Servable(str(tmp_path / "1"))
+    assert warm_up(servable, str(tmp_path / "1")) == 3
+    servable.close()
 
 
 def test_a_new_export_replaces_the_old_one(fitted: Fitted, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -110,10 +110,56 @@ def test_errors(stub: Any, asked: predict_pb2.PredictRequest, code: str, message
     assert message in raised.value.details()
 
 
-def test_other_methods_are_unimplemented(stub: Any) -> None:
+def test_other_services_are_unimplemented(channel: grpc.Channel) -> None:
+    call = channel.unary_unary("/tensorflow.serving.SessionService/SessionRun")
     with pytest.raises(grpc.RpcError) as raised:
-        stub.Classify(classification_pb2.ClassificationRequest(), timeout=30)
+        call(b"", timeout=30)
     assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_message_that_is_none(channel: grpc.Channel) -> None:
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+    with pytest.raises(grpc.RpcError) as raised:
+        call(b"\xff", timeout=30)
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+    assert "parse" in raised.value.details()
+
+
+def test_a_large_tensor_and_one_of_too_many_dimensions(stub: Any) -> None:
+    numbers = np.arange(100_000, dtype=np.float32)
+    answer = stub.Predict(request("half", {"x": numbers}), timeout=30)
+    assert tf.make_ndarray(answer.outputs["y"]).tolist() == (numbers / 2 + 2).tolist()
+    asked = request("half", {"x": [1.0]}, x=tf.float32)
+    for _ in range(70):
+        asked.inputs["x"].tensor_shape.dim.add(size=1)
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Predict(asked, timeout=30)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_long_error_fits_into_a_header(stub: Any) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Predict(request("half", {"x" * 20_000: [1.0], "y": [1.0]}), timeout=30)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_client_that_goes_away_harms_nobody(stub: Any) -> None:
+    asked = request("half", {"x": np.zeros(1_000_000, np.float32)})
+    calls = [stub.Predict.future(asked, timeout=30) for _ in range(5)]
+    for call in calls:
+        call.cancel()
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Predict(asked, timeout=0.001)
+    assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert list(stub.Predict(request("half", {"x": [1.0]}, x=tf.float32), timeout=30).outputs["y"].float_val) == [2.5]
+
+
+def test_reload_of_nothing_is_refused(channel: grpc.Channel) -> None:
+    stub = model_service_pb2_grpc.ModelServiceStub(channel)
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=30)
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "Only ModelConfigList is currently supported" in raised.value.details()
 
 
 def test_model_status(channel: grpc.Channel) -> None:

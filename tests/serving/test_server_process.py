@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,77 @@ def test_a_missing_config_file_is_one_line_and_code_1(tmp_path: Path) -> None:
     _, stderr = server.communicate(timeout=30)
     assert server.returncode == 1
     assert stderr.splitlines()[-1].startswith("error: model config file")
+
+
+def test_a_bad_config_file_is_one_line_and_code_1(tmp_path: Path) -> None:
+    path = tmp_path / "bad.config"
+    path.write_text("improperly formatted file!")
+    server = start(f"--model_config_file={path}", "--port=0")
+    _, stderr = server.communicate(timeout=30)
+    assert server.returncode == 1
+    (line,) = stderr.splitlines()
+    assert line.startswith(f"error: model config file: Invalid protobuf file: '{path}'")
+
+
+def test_a_killed_server_leaves_nothing_to_repair(saved_models: Path, tmp_path: Path) -> None:
+    flags = ("--port=0", f"--ready_file={tmp_path}/ready", f"--grpc_socket_path={tmp_path}/socket")
+    for _ in range(2):
+        server = start(*flags, "--model_name=half", f"--model_base_path={saved_models}/half")
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("ready: half version 2")
+        assert json.loads((tmp_path / "ready").read_text())["pid"] == server.pid
+        with Client(f"unix:{tmp_path}/socket", "half", grpc=True) as client:
+            assert client.predict({"x": [2]})["y"].tolist() == [4.0]
+        server.kill()
+        server.communicate(timeout=20)
+
+
+def test_ports_are_refused_until_the_first_look_has_ended(saved_models: Path) -> None:
+    """As TF Serving's, which does not listen before its models are loaded; -1 never looks."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    flags = (f"--rest_api_port={port}", "--port=0", "--file_system_poll_wait_seconds=-1")
+    server = start(*flags, f"--model_base_path={saved_models}/half")
+    for _ in range(20):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        time.sleep(0.05)
+    server.terminate()
+    stdout, _ = server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert stdout == ""
+
+
+@pytest.fixture(scope="module")
+def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Counts up to x, which takes about a second for 100,000."""
+    import tensorflow as tf
+
+    def count(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        (y,) = tf.while_loop(lambda y: tf.less(y, x[0]), lambda y: (y + 1.0,), (tf.constant(0.0),))
+        return {"y": y[tf.newaxis]}
+
+    module = tf.Module()
+    module.count = tf.function(count, input_signature=[tf.TensorSpec([1], tf.float32, name="x")])
+    folder = tmp_path_factory.mktemp("slow")
+    tf.saved_model.save(module, str(folder / "1"), signatures=module.count)
+    return folder
+
+
+@pytest.mark.parametrize("grpc", [False, True])
+def test_what_is_under_way_is_answered_before_it_ends(slow_model: Path, grpc: bool) -> None:
+    with ModelServer({"slow": slow_model}, embedded=True) as server:
+        process = server.process
+        assert process is not None
+        with Client(server.grpc_address if grpc else server.rest_url, "slow", grpc=grpc) as client:
+            assert client.predict({"x": [1.0]})["y"][0] == 1.0
+            with ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(client.predict, {"x": [100_000.0]})
+                time.sleep(0.2)
+                process.terminate()
+                assert asked.result(30)["y"][0] == 100_000.0
+        assert process.wait(30) == 0
 
 
 def test_the_server_does_not_import_tensorflow(saved_models: Path) -> None:

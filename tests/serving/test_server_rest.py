@@ -1,20 +1,26 @@
 """REST: what a client of TF Serving sees."""
 
 import base64
+import gzip
 import http.client
 import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serving.process import ModelServer
 
 
-def ask(server: ModelServer, method: str, path: str, body: object = None) -> tuple[int, dict]:
+def ask(
+    server: ModelServer, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, dict]:
     connection = http.client.HTTPConnection(urlsplit(server.rest_url).netloc, timeout=30)
     try:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection.request(method, path, data)
+        connection.request(method, path, data, headers or {})
         response = connection.getresponse()
         assert response.getheader("Content-Type", "").startswith("application/json")
         return response.status, json.loads(response.read().decode("utf-8", "surrogateescape"))
@@ -113,7 +119,12 @@ def test_model_status_and_metadata(server: ModelServer) -> None:
         ("tf1:predict", {"instances": [{"count": 1.5, "weight": [1, 2]}]}, 400, "not of expected type: int64"),
         ("tf1:predict", {"instances": [{"count": 1}]}, 400, "keys must be equal to: count,weight"),
         ("text:predict", {"instances": [{"b64": "%"}]}, 400, "Unable to base64 decode"),
-        ("half:classify", {"examples": [{}]}, 501, "classify"),
+        ("half:classify", {"examples": [{}]}, 400, "Expected classification signature method_name to be"),
+        ("half:predict?a=b", {"instances": [1]}, 400, "Malformed request: POST /v1/models/half:predict?a=b"),
+        ("half:PREDICT", {"instances": [1]}, 400, "Malformed request"),
+        ("half/labels/canary:predict", {"instances": [1]}, 400, "Unrecognized servable version label: canary"),
+        ("half:predict", b'{"inputs": ' + b"[" * 40 + b"1" + b"]" * 40 + b"}", 400, "more than 32 dimensions"),
+        ("half:predict", b'{"instances": {"a":' + b"[" * 900 + b"]" * 900 + b"}}", 400, ""),
         ("half:frobnicate", {}, 400, "Malformed request: POST /v1/models/half:frobnicate"),
         ("half/versions/99999999999999999999:predict", {}, 400, "to numeric"),
     ],
@@ -132,7 +143,8 @@ def test_errors(server: ModelServer, path: str, body: object, code: int, message
         ("/v1/models/half/versions/7", 404, "Could not find version 7 of model half"),
         ("/v1/models", 400, "Missing model name in request."),
         ("/v1/models/half:predict", 400, "Malformed request: GET /v1/models/half:predict"),
-        ("/elsewhere", 404, "Malformed request: GET /elsewhere"),
+        ("/v1/elsewhere", 400, "Malformed request: GET /v1/elsewhere"),
+        ("/v1/models/half/labels/canary", 400, "Unrecognized servable version label: canary"),
     ],
 )
 def test_errors_of_get(server: ModelServer, path: str, code: int, message: str) -> None:
@@ -144,3 +156,52 @@ def test_a_shape_that_the_graph_refuses(server: ModelServer) -> None:
     assert status == 400
     assert "shape" in answer["error"].lower()
     assert predict(server, "half", {"instances": [1.0]})[0] == 200
+
+
+def test_a_path_outside_the_api(server: ModelServer) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.rest_url).netloc, timeout=30)
+    connection.request("GET", "/elsewhere")
+    response = connection.getresponse()
+    assert (response.status, response.getheader("Content-Type")) == (404, "text/html")
+    assert b"<H1>Not Found</H1>" in response.read()
+    connection.close()
+
+
+def test_a_gzip_body(server: ModelServer) -> None:
+    headers, path = {"Content-Encoding": "gzip"}, "/v1/models/half:predict"
+    packed = gzip.compress(json.dumps({"instances": [1.0] * 50_000}).encode())
+    assert ask(server, "POST", path, packed, headers) == (200, {"predictions": [2.5] * 50_000})
+    for broken in (packed[:100], b"plain"):
+        status, answer = ask(server, "POST", path, broken, headers)
+        assert status == 400
+        assert "cannot be read" in answer["error"]
+
+
+def test_a_body_larger_than_small_ones_is_answered_too(server: ModelServer) -> None:
+    numbers = [float(number) for number in range(40_000)]
+    halves = [number / 2 + 2 for number in numbers]
+    assert predict(server, "half", {"instances": numbers}) == (200, {"predictions": halves})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["x", "b64", "text", "count", "weight", "inputs"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+bodies = st.dictionaries(
+    st.sampled_from(["instances", "inputs", "examples", "context", "signature_name"]), json_values, max_size=3
+)
+
+
+@given(
+    model=st.sampled_from(["half", "tf1", "text"]),
+    verb=st.sampled_from(["predict", "classify", "regress"]),
+    body=bodies | json_values,
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_json_comes_is_the_clients_fault(server: ModelServer, model: str, verb: str, body: object) -> None:
+    status, answer = ask(server, "POST", f"/v1/models/{model}:{verb}", json.dumps(body).encode())
+    assert status == 200 or (400 <= status < 500 and list(answer) == ["error"]), answer

@@ -11,8 +11,9 @@ import pytest
 from serving.client import Client
 from serving.errors import Code, ServingError
 from serving.process import ModelServer
-from serving.server.models import ModelManager, from_root, read_config_file
-from serving.server.versions import All, Latest, Model, ModelConfig, Specific
+from serving.server.config import All, Latest, ModelConfig, Specific, from_root, read_config_file
+from serving.server.models import ModelManager
+from serving.server.versions import Model
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -100,8 +101,10 @@ def test_config_file(tmp_path: Path) -> None:
     path = tmp_path / "models.config"
     path.write_text(
         'model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow" }\n'
-        'config { name: "b" base_path: "/b" model_version_policy { specific { versions: 3 } } }\n'
-        'config { name: "c" base_path: "/c" model_version_policy { latest { num_versions: 2 } } } }'
+        'config { name: "b" base_path: "/b" model_type: TENSORFLOW\n'
+        'model_version_policy { specific { versions: 3 } } }\n'
+        'config { name: "c" base_path: "/c" model_platform: "tensorflow"\n'
+        'model_version_policy { latest { num_versions: 2 } } } }'
     )
     models = read_config_file(str(path))
     assert models["a"] == ModelConfig("/a", Latest(1))
