@@ -31,12 +31,14 @@ setup(
     packages=find_packages(include=["ann_keras*", "pipelines*", "serving*"]),
     package_data={
         "": ["py.typed", "*.html", "*.jinja", "*.css", "*.js"],
-        "serving": ["deploy/*", "deploy/**/*"],
+        "serving": ["deploy/**/*.jinja", "tensorflow_model_server"],
     },
     install_requires=[
         *STACK,
         "aiohttp",
         "click>=8",
+        "google-crc32c",
+        "grpcio-health-checking",
         "jinja2>=3",
         "keras-tuner>=1.4",
         "matplotlib",
@@ -46,18 +48,26 @@ setup(
         "pillow",
         "rich>=13",
         "scikit-learn",
+        "uvloop",
         "setuptools<81",  # later ones have no pkg_resources, which TensorBoard and TensorFlow Hub import
     ],
     extras_require={
         "kubeflow": ["kfp>=2"],
         "dev": [
             "hypothesis",
+            "check-jsonschema",  # carries the schema of Compose files
+            "dockerfile-parse",
             "import-linter",
+            "jsonschema",
+            "kubernetes-validate",
             "mypy",
             "pytest>=8",
             "pytest-timeout",
+            "pyyaml",
             "ruff",
+            "trustme",
             "types-protobuf",
+            "types-PyYAML",
         ],
     },
     entry_points={"console_scripts": ["ann = pipelines.cli:main"]},

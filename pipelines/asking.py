@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -19,18 +20,40 @@ FIRST_LOOK_SECONDS, REACH_SECONDS = 2.0, 5.0
 """How long a server of this machine, and one that the user names, may take to say that it serves a model."""
 
 
-def serve(root: str, model_config_file: str | None, rest_api_port: int, port: int) -> int:
-    """`ann serve`."""
+def serve(
+    root: str,
+    model_config_file: str | None,
+    rest_api_port: int,
+    port: int,
+    host: str | None,
+    model_config_file_poll_wait_seconds: int,
+    **flags: str | bool | None,
+) -> int:
+    """`ann serve`; the `flags` are TF Serving's, by name, and those that are not set are left to the server."""
     from serving import process
 
+    if flags["batching_parameters_file"]:
+        flags["enable_batching"] = True
     if model_config_file is None and not process.models_of_root(root):
         raise click.ClickException(f"no pushed model under {root}; `ann run MODEL --root {root}` pushes one")
     for number, option in ((rest_api_port, "--rest-api-port"), (port, "--port")):
         _check_free(number, option)
     # Else TensorFlow begins with what it thinks of the graphics card.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    chosen = None if model_config_file else root
-    return process.serve_forever(chosen, model_config_file, rest_api_port, port)
+    try:
+        return process.serve_forever(
+            None if model_config_file else root,
+            model_config_file,
+            rest_api_port,
+            port,
+            config_poll_seconds=model_config_file_poll_wait_seconds,
+            host=host,
+            flags=[
+                f"--{name}={str(value).lower() if value is True else value}" for name, value in flags.items() if value
+            ],
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _check_free(port: int, option: str) -> None:
@@ -46,11 +69,12 @@ def _check_free(port: int, option: str) -> None:
 
 def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root: str, as_json: bool) -> int:
     """`ann predict`."""
-    from serving.client import encode
+    from serving.client import decode, encode
     from serving.errors import ServingError
 
     try:
-        request = encode(_features(model, root), inputs)
+        description = _description(model, root)
+        request = encode(_features(model, description), inputs)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     try:
@@ -58,37 +82,38 @@ def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root
             columns = client.predict(request)
     except ServingError as error:
         raise click.ClickException(str(error)) from error
-    answers = [{name: _plain(values[row]) for name, values in columns.items()} for row in range(len(inputs))]
     if as_json:
-        click.echo(json.dumps(answers))
-    else:
-        for given, answer in zip(inputs, answers, strict=True):
-            click.echo(f"{given}: {_shown(answer)}")
+        rows = [{name: values[row] for name, values in columns.items()} for row in range(len(inputs))]
+        click.echo(json.dumps(rows, default=_plain))
+        return 0
+    try:
+        answers = decode(description, columns)
+    except ValueError as error:
+        raise click.ClickException(f"{model} does not answer as it should: {error}") from error
+    for given, answer in zip(inputs, answers, strict=True):
+        click.echo(f"{given}: {json.dumps(answer, default=_plain) if isinstance(answer, dict) else answer}")
     return 0
 
 
 def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
+    """What stands in JSON for an array, and for bytes as in TF Serving's answers."""
+    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value.tolist()
 
 
-def _shown(answer: dict[str, Any]) -> str:
-    """The label and the three most probable classes where there are any, else all of the answer."""
-    if not {"label", "classes", "probabilities"} <= answer.keys():
-        return json.dumps(answer)
-    ranked = sorted(zip(answer["probabilities"], answer["classes"], strict=True), reverse=True)[:3]
-    return f"{answer['label']}  (" + ", ".join(f"{name} {share:.1%}" for share, name in ranked) + ")"
+def _description(model: str, root: str) -> dict[str, Any]:
+    """What stands beside the newest version that was pushed under the root; empty where there is none."""
+    described = Path(root).glob(f"serving/{model}/*/assets.extra/ann_keras.json")
+    newest = max(described, key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else -1, default=None)
+    return json.loads(newest.read_text(encoding="utf-8")) if newest else {}
 
 
-def _features(model: str, root: str) -> list[Any]:
-    """The features that the model's requests hold: as it was pushed under the root, else as its task has them."""
+def _features(model: str, description: dict[str, Any]) -> list[Any]:
+    """The features that the model's requests hold: as it was pushed, else as its task has them."""
     from ann_keras import registry
     from ann_keras.task import Feature
 
-    described = sorted(
-        Path(root).glob(f"serving/{model}/*/assets.extra/ann_keras.json"), key=lambda path: path.parts[-3]
-    )
-    if described:
-        fields = json.loads(described[-1].read_text())["features"]
+    if description:
+        fields = description["features"]
         return [Feature(one["name"], one["kind"], tuple(one["shape"]), one["dtype"]) for one in fields]
     if model not in registry.MODELS:
         raise UsageError(f"unknown model {model!r}; the models are {', '.join(registry.MODELS)}")

@@ -15,6 +15,7 @@ from pipelines import options
 from pipelines.exits import FAILED, INTERRUPTED, WRONG_ARGUMENTS, essence
 
 KINDS = ("tasks", "models", "datasets")
+_FILE = click.Path(exists=True, dir_okay=False)
 
 
 class Group(click.Group):
@@ -103,16 +104,31 @@ def compile_command(**given: Any) -> int:
 
 @cli.command()
 @options.root
+@click.option("--model-config-file", type=_FILE, help="TF Serving's own; in place of --root.")
 @click.option(
-    "--model-config-file", type=click.Path(exists=True, dir_okay=False), help="TF Serving's own; in place of --root."
+    "--model-config-file-poll-wait-seconds",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Time between two reads of that file; 0 reads it once.",
 )
-@click.option("--rest-api-port", type=click.IntRange(0, 65535), default=8501, show_default=True)
+@click.option(
+    "--rest-api-port", type=click.IntRange(0, 65535), default=8501, show_default=True, help="0 serves no REST."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="gRPC.")
-def serve(root: str, model_config_file: str | None, rest_api_port: int, port: int) -> int:
+@click.option("--host", help="Address to listen at, 0.0.0.0 for all; default: the loopback.")
+@click.option("--grpc-socket-path", type=click.Path(), help="UNIX socket for gRPC.")
+@click.option("--enable-batching", is_flag=True, help="Requests that arrive together share a run of the model.")
+@click.option("--batching-parameters-file", type=_FILE, help="TF Serving's own; implies --enable-batching.")
+@click.option("--monitoring-config-file", type=_FILE, help="TF Serving's own: metrics for Prometheus.")
+@click.option("--ssl-config-file", type=_FILE, help="TF Serving's own: TLS for gRPC.")
+@click.option("--allow-version-labels-for-unavailable-models", is_flag=True, help="New labels may run ahead.")
+@click.option("--enable-grpc-healthcheck-service", is_flag=True, help="grpc.health.v1.")
+def serve(**given: Any) -> int:
     """Serves every pushed model over REST and gRPC, new versions as they come."""
     from pipelines import asking
 
-    return asking.serve(root, model_config_file, rest_api_port, port)
+    return asking.serve(**given)
 
 
 @cli.command()
@@ -130,6 +146,42 @@ def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, ro
     from pipelines import asking
 
     return asking.predict(model, inputs, url, grpc, root, as_json)
+
+
+@cli.command()
+@click.argument("model", required=False)
+@options.root
+@click.option("--port", type=click.IntRange(0, 65535), default=8600, show_default=True, help="The page's; 0: any.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the page is served at.")
+@click.option("--url", help="http://HOST:PORT of a model server; default: one that lives as long as the page.")
+@click.option("--no-browser", is_flag=True, help="Only prints the page's address.")
+def playground(**given: Any) -> int:
+    """Opens a page where you drop a file, draw or type, and see what MODEL answers (default: any pushed one)."""
+    from pipelines import playing
+
+    return playing.playground(**given)
+
+
+@cli.command()
+@options.root
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="A folder: build context, manifests.")
+@click.option("--image", metavar="NAME:TAG", help="Default: ann-serving, its tag made of the versions.")
+@click.option(
+    "--model",
+    "models",
+    metavar="NAME[:VERSION]",
+    multiple=True,
+    help="Only this one; repeatable; default: the newest version of every pushed model.",
+)
+@click.option(
+    "--storage-uri", default="pvc://models", show_default=True, help="Where KServe finds the models' folders."
+)
+@options.as_json
+def deploy(**given: Any) -> int:
+    """Writes Docker, Compose, Kubernetes and KServe files that run the real TF Serving on the pushed models."""
+    from pipelines import deploying
+
+    return deploying.deploy(**given)
 
 
 @cli.command()

@@ -68,7 +68,7 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
     version = serving_dir = None
     if out is not None:
         with _clock(seconds, "export"):
-            version, serving_dir = _keep(triple, fitted.model, loaded.transform, out)
+            version, serving_dir = _keep(triple, fitted.model, loaded, out)
             training.discard(checkpoints)
     metrics = {**fitted.metrics, "test": tested}
     failed = [metric for metric in triple.task.evaluation.metrics if not metric.passes(tested[metric.name])]
@@ -86,15 +86,16 @@ def _folder(path: str) -> Path:
     return out
 
 
-def _keep(triple: Any, model: Any, transform: Any, out: Path) -> tuple[str, str]:
+def _keep(triple: Any, model: Any, loaded: Any, out: Path) -> tuple[str, str]:
     """Writes model.keras and the SavedModel; returns the version and its folder."""
-    from serving.export import export
+    from serving.export import WARMUP_ROWS, export
 
     version = str(int(time.time()))
     serving_dir = out / "serving" / triple.model_name / version
     serving_dir.parent.mkdir(parents=True, exist_ok=True)
     model.save(out / "model.keras")
-    export(triple, model, transform, serving_dir)
+    warmup = next(loaded.eval.records.batch(WARMUP_ROWS).as_numpy_iterator())
+    export(triple, model, loaded.transform, serving_dir, warmup=warmup)
     return version, str(serving_dir)
 
 

@@ -7,7 +7,7 @@ import functools
 import gc
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +118,12 @@ def run_fn(fn_args: Any) -> None:
             [board, progress.Epochs(found.training.epochs)],
         )
         fit.model.save(beside / MODEL_FILE)
-        export(found, fit.model, graph, beside / exported, [graph])
-        _leave_answers(found, fit.model, graph, evaluation, beside / ANSWERS_DIR)
+        serialized = next(evaluation.records.batch(ANSWERED).as_numpy_iterator())
+        raw = tf.io.parse_example(serialized, parsing_spec(found.task.features))
+        warmup = {name: values.numpy() for name, values in raw.items()}
+        export(found, fit.model, graph, beside / exported, [graph], warmup)
+        answers = found.task.postprocess(fit.model(graph(raw), training=False))
+        _leave_answers(serialized, answers, beside / ANSWERS_DIR)
         (logs / FIT_FILE).write_text(json.dumps(_course(fit, found, tuned)))
     training.discard(checkpoints)
 
@@ -136,14 +140,8 @@ def _course(fit: training.Fit, found: registry.Triple, tuned: dict[str, Any]) ->
     }
 
 
-def _leave_answers(
-    found: registry.Triple, model: keras.Model, transform: Callable[[Tensors], Tensors], evaluation: Split, path: Path
-) -> None:
+def _leave_answers(serialized: Iterable[bytes], answers: Tensors, path: Path) -> None:
     """Writes raw examples, and what the model in memory answers to them."""
-    features = found.task.features
-    serialized = next(evaluation.records.batch(ANSWERED).as_numpy_iterator())
-    raw = tf.io.parse_example(serialized, parsing_spec(features))
-    answers = found.task.postprocess(model(transform(raw), training=False))
     path.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path / "examples.tfrecord")) as writer:
         for record in serialized:

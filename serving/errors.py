@@ -63,6 +63,7 @@ _CODE_OF_HTTP: dict[int, Code] = {
     499: Code.CANCELLED,
     500: Code.INTERNAL,
     501: Code.UNIMPLEMENTED,
+    502: Code.UNAVAILABLE,  # a proxy's answer for a server that it cannot reach
     503: Code.UNAVAILABLE,
     504: Code.DEADLINE_EXCEEDED,
 }

@@ -14,19 +14,25 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ann_keras import settings
 from ann_keras.registry import Triple
 from ann_keras.task import Feature, Tensors
+from serving import protos, tensors
 
 DESCRIPTION = "assets.extra/ann_keras.json"
 """Beside a pushed model: the triple and the features that a client encodes."""
+WARMUP = "assets.extra/tf_serving_warmup_requests"
+"""Requests that TF Serving answers before it lets a version serve, so that the first client need not wait."""
+WARMUP_ROWS = 8
+"""Examples that are enough for them; they are sent by 1, 2, 4 and 8, the sizes that batching makes at first."""
 
 
 def parsing_spec(features: Iterable[Feature]) -> dict[str, tf.io.FixedLenFeature]:
@@ -51,6 +57,7 @@ def export(
     transform: Callable[[Tensors], Tensors],
     path: str | Path,
     resources: Iterable[Any] = (),
+    warmup: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the SavedModel; what was at `path` is replaced once the new one is whole.
 
@@ -60,6 +67,8 @@ def export(
         transform: raw features of a batch -> the model's inputs, in graph mode.
         path: the directory.
         resources: TensorFlow objects that `transform` reads, such as a loaded transform graph.
+        warmup: raw features of a few real examples, [examples, ...] by name, for the warm-up requests; None writes
+            none.
     """
     task = triple.task
     spec = parsing_spec(task.features)
@@ -104,6 +113,8 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     archive.write_out(partial, verbose=False)
     _describe(triple, Path(partial))
+    if warmup is not None:
+        _write_warmup({feature.name: warmup[feature.name] for feature in task.features}, Path(partial))
     if "classify" in endpoints:
         _set_method(partial, "classify", tf.compat.v1.saved_model.CLASSIFY_METHOD_NAME)
     _replace(partial, path)
@@ -124,6 +135,24 @@ def _set_method(path: str, signature: str, method: str) -> None:
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(path)
     updater.replace_method_name(signature_key=signature, method_name=method, tags="serve")
     updater.save()
+
+
+def _write_warmup(raw: Mapping[str, Any], path: Path) -> None:
+    """Writes requests for serving_default as the log that TF Serving replays."""
+    rows = {name: np.asarray(values)[:WARMUP_ROWS] for name, values in raw.items()}
+    available = min(len(values) for values in rows.values())
+    target = path / WARMUP
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(target)) as writer:
+        for size in (1, 2, 4, 8):
+            if size > available:
+                break
+            log = protos.prediction_log_pb2.PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.signature_name = "serving_default"
+            for name, values in rows.items():
+                tensors.write_proto(request.inputs[name], values[:size])
+            writer.write(log.SerializeToString(deterministic=True))
 
 
 def _describe(triple: Triple, path: Path) -> None:

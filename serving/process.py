@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class ModelServer:
         embedded: True for the embedded server, False for the real one, None for the real one where it is installed.
         timeout: seconds until every model must be available.
         poll_seconds: time between two looks for new versions.
+        flags: more of the server's command line, such as "--enable_batching".
 
     Attributes:
         rest_url: "http://127.0.0.1:port".
@@ -81,6 +82,7 @@ class ModelServer:
         embedded: bool | None = None,
         timeout: float = 120.0,
         poll_seconds: float = 1.0,
+        flags: Sequence[str] = (),
     ) -> None:
         if not models:
             raise ValueError("there is no model to serve")
@@ -88,7 +90,7 @@ class ModelServer:
             raise FileNotFoundError(f"{REAL_SERVER} is not on PATH")
         self.models = dict(models)
         self.embedded = real_server() is None if embedded is None else embedded
-        self._timeout, self._poll_seconds = timeout, poll_seconds
+        self._timeout, self._poll_seconds, self._flags = timeout, poll_seconds, list(flags)
         self.rest_url = self.grpc_address = ""
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +120,7 @@ class ModelServer:
         else:
             command.append(f"--file_system_poll_wait_seconds={max(1, round(self._poll_seconds))}")
             self._set_ports(rest, grpc)
+        command += self._flags
         with open(self._path("log"), "wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
@@ -193,6 +196,9 @@ def serve_forever(
     rest_port: int = 8501,
     grpc_port: int = 8500,
     embedded: bool | None = None,
+    config_poll_seconds: int = 2,
+    host: str | None = None,
+    flags: Sequence[str] = (),
 ) -> int:
     """Serves until SIGTERM or SIGINT, with the real server where it is installed.
 
@@ -202,30 +208,43 @@ def serve_forever(
         rest_port: the REST port.
         grpc_port: the gRPC port.
         embedded: as for `ModelServer`.
+        config_poll_seconds: time between two looks at the root or the config file; 0 looks once.
+        host: the address to listen at; None for the loopback, and for all with the real server, which knows no other.
+        flags: more of TF Serving's command line, such as "--enable_batching".
 
     Returns:
         The exit code: 0 when it was told to stop, 1 where it could not serve.
+
+    Raises:
+        ValueError: where the arguments contradict each other.
     """
     if (root is None) == (model_config_file is None):
         raise ValueError("give either root or model_config_file")
-    ports = [f"--port={grpc_port}", f"--rest_api_port={rest_port}"]
+    common = [f"--port={grpc_port}", f"--rest_api_port={rest_port}", *flags]
+    poll = f"--model_config_file_poll_wait_seconds={config_poll_seconds}"
     if real_server() is None if embedded is None else embedded:
         from serving.server.__main__ import main
 
-        what = f"--root={root}" if root is not None else f"--model_config_file={model_config_file}"
-        return main([*ports, what])
+        what = [f"--root={root}"] if root is not None else [f"--model_config_file={model_config_file}", poll]
+        return main([*common, *what, *([f"--host={host}"] if host else [])])
+    if host:
+        raise ValueError(f"{REAL_SERVER} listens at every address; it cannot listen at {host} alone")
     with tempfile.TemporaryDirectory(prefix="model-server-") as folder:
         config = Path(folder, "models.config") if root is not None else Path(str(model_config_file))
-        written = _write_config(config, root, "")
-        command = [*_command(False), *ports, f"--model_config_file={config}", "--model_config_file_poll_wait_seconds=2"]
-        process = subprocess.Popen(command, env=_environment())
-        told_to_stop = _pass_signals_on(process)
-        while True:
-            try:
-                code = process.wait(1.0)
-                return 0 if told_to_stop else int(code != 0)
-            except subprocess.TimeoutExpired:
-                written = _write_config(config, root, written)
+        return _run_real([*_command(False), *common, f"--model_config_file={config}", poll], config, root)
+
+
+def _run_real(command: Sequence[str], config: Path, root: str | os.PathLike[str] | None) -> int:
+    """Runs the real server, whose config file follows the root, until it is told to stop. Returns the exit code."""
+    written = _write_config(config, root, "")
+    process = subprocess.Popen(command, env=_environment())
+    told_to_stop = _pass_signals_on(process)
+    while True:
+        try:
+            code = process.wait(1.0)
+            return 0 if told_to_stop else int(code != 0)
+        except subprocess.TimeoutExpired:
+            written = _write_config(config, root, written)
 
 
 def _write_config(config: Path, root: str | os.PathLike[str] | None, written: str) -> str:

@@ -95,21 +95,27 @@ def to_bytes(value: Any) -> bytes:
 
 def to_proto(array: np.ndarray) -> Any:
     """Returns the TensorProto of an array, in typed fields as TF Serving answers."""
-    data_type = data_type_of(array)
-    proto = protos.tensor_pb2.TensorProto(dtype=data_type)
+    proto = protos.tensor_pb2.TensorProto()
+    write_proto(proto, array)
+    return proto
+
+
+def write_proto(proto: Any, array: np.ndarray) -> None:
+    """Writes an array into an empty TensorProto, such as an entry of a map that would have to be copied otherwise."""
+    proto.dtype = data_type = data_type_of(array)
+    dim = proto.tensor_shape.dim
     for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
+        dim.add(size=size)
     flat = np.ascontiguousarray(array).reshape(-1)
     if data_type == STRING:
         proto.string_val.extend([to_bytes(value) for value in flat.tolist()])
-        return proto
+        return
     field = getattr(proto, _entry(data_type)[2])
     if data_type in _AS_BITS:
         flat = flat.view(np.uint16)
     elif flat.dtype.kind == "c":
         flat = flat.view(flat.real.dtype)
     field.extend(flat.tolist())
-    return proto
 
 
 def from_proto(proto: Any, name: str) -> np.ndarray:

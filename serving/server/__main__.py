@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -13,6 +14,63 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 def _complain(message: str) -> int:
     print(f"error: {message}", file=sys.stderr, flush=True)
     return 1
+
+
+def _models(flags: argparse.Namespace, metrics: Any) -> Any:
+    """Returns the manager of the models that the flags name."""
+    from serving.server import config
+    from serving.server.models import ModelManager, announce_to_stderr
+    from serving.server.versions import Loader
+
+    source_seconds: float | None = flags.model_config_file_poll_wait_seconds
+    if flags.root:
+        source, source_seconds = config.from_root(flags.root), None
+    elif flags.model_config_file:
+        source = lambda: config.read_config_file(flags.model_config_file)  # noqa: E731
+    else:
+        configs = {flags.model_name: config.ModelConfig(os.path.abspath(flags.model_base_path))}
+        source = lambda: configs  # noqa: E731
+    retry_seconds = flags.load_retry_interval_micros / 1e6
+    return ModelManager(
+        source,
+        flags.file_system_poll_wait_seconds,
+        announce_to_stderr,
+        source_seconds,
+        Loader(flags.enable_model_warmup, metrics, flags.max_num_load_retries, retry_seconds),
+        flags.allow_version_labels_for_unavailable_models,
+    )
+
+
+def _metrics(flags: argparse.Namespace) -> Any:
+    """Returns what is counted, and shown where the flags say so."""
+    from serving.server import monitoring
+
+    if not flags.monitoring_config_file:
+        return monitoring.Metrics()
+    from serving.server.config_protos import read_monitoring_config
+
+    return monitoring.for_config(read_monitoring_config(flags.monitoring_config_file))
+
+
+def _batching(flags: argparse.Namespace) -> Any:
+    """Returns how requests are merged, None where they are not."""
+    if not flags.enable_batching:
+        return None
+    from serving.server.batching import Parameters
+    from serving.server.config_protos import read_batching_parameters
+
+    path = flags.batching_parameters_file
+    return Parameters.of(read_batching_parameters(path)) if path else Parameters()
+
+
+def _credentials(flags: argparse.Namespace) -> Any:
+    """Returns TLS for gRPC, None where it is in clear."""
+    if not flags.ssl_config_file:
+        return None
+    from serving.server.config_protos import read_ssl_config
+    from serving.server.credentials import server_credentials
+
+    return server_credentials(read_ssl_config(flags.ssl_config_file), flags.ssl_config_file)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,31 +87,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parse(arguments)
 
     from serving.errors import ServingError
-    from serving.server.models import ModelManager, announce_to_stderr, from_root, read_config_file
-    from serving.server.versions import ModelConfig
 
-    if flags.root:
-        source = from_root(flags.root)
-    elif flags.model_config_file:
-        try:
-            configs = read_config_file(flags.model_config_file)
-        except ServingError as error:
-            return _complain(error.message)
-        rereads = flags.model_config_file_poll_wait_seconds > 0
-        source = (lambda: read_config_file(flags.model_config_file)) if rereads else (lambda: configs)
-    else:
-        configs = {flags.model_name: ModelConfig(flags.model_base_path)}
-        source = lambda: configs  # noqa: E731
-    models = ModelManager(source, flags.file_system_poll_wait_seconds, announce_to_stderr)
-    models.start()  # before the imports below: the models load meanwhile
+    try:
+        metrics, batching, credentials = _metrics(flags), _batching(flags), _credentials(flags)
+        models = _models(flags, metrics)
+        models.start()  # before the imports below: the models load meanwhile
+    except ServingError as error:
+        return _complain(error.message)
+
+    import uvloop
 
     from serving.server import app
 
     try:
-        asyncio.run(app.serve(flags, models))
+        uvloop.run(app.serve(flags, models, app.Settings(metrics, batching, credentials)))
     except app.PortError as error:
         return _complain(str(error))
-    models.stop()
+    finally:
+        models.stop()
     return 0
 
 

@@ -1,70 +1,62 @@
-"""The server as a process: it listens, loads, says when it is ready, and drains when it is told to stop."""
+"""The server as a process: it loads, listens, says when it is ready, and drains when it is told to stop."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import errno
-import json
 import os
 import signal
 import socket
-import tempfile
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+import grpc.aio
 from aiohttp import web
 
+from serving.server import ports
+from serving.server.batching import Parameters
+from serving.server.flags import channel_options
 from serving.server.grpc_service import GrpcApi
 from serving.server.models import ModelManager
+from serving.server.monitoring import Metrics
+from serving.server.ports import PortError
 from serving.server.rest import RestApi
+from serving.server.rest_server import RestServer
+from serving.server.running import Runner
+
+__all__ = ["PortError", "Settings", "serve"]
+
+Close = Callable[[], Awaitable[None]]
 
 DRAIN_SECONDS = 10.0
+"""How long requests under way may take once the server is told to stop."""
 
 
-class PortError(Exception):
-    """A port that cannot be listened at; the message names it."""
+@dataclass(frozen=True)
+class Settings:
+    """What the files behind the flags say.
 
-
-def _listen(host: str, port: int, flag: str) -> socket.socket:
-    """Returns a bound socket.
-
-    Raises:
-        PortError: where the port is taken, or the address is not of this machine.
+    Attributes:
+        metrics: what is counted, and where it is shown.
+        batching: how requests are merged, or None.
+        credentials: TLS for gRPC, or None.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-        bound.listen(1024)
-    except OSError as error:
-        bound.close()
-        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-        raise PortError(f"port {port} at {host} {reason} (--{flag} picks another)") from None
-    return bound
+
+    metrics: Metrics
+    batching: Parameters | None = None
+    credentials: grpc.ServerCredentials | None = None
 
 
-def _write_ready_file(path: str, rest: int, grpc: int) -> None:
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".ready-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump({"rest": rest, "grpc": grpc, "pid": os.getpid()}, file)
-    os.replace(temporary, path)
-
-
-def _ready_line(models: ModelManager, host: str, rest: int, grpc: int) -> str:
-    serving = [f"{name} version {versions[0]}" for name, versions in models.serving().items() if versions]
-    what = ", ".join(serving) or "no model yet"
-    return f"ready: {what}; REST at http://{host}:{rest}, gRPC at {host}:{grpc}"
-
-
-async def serve(flags: argparse.Namespace, models: ModelManager) -> None:
+async def serve(flags: argparse.Namespace, models: ModelManager, settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then lets the requests under way finish.
 
+    As TF Serving's, its ports answer once the models that were there at the start have loaded or failed.
+
     Args:
-        flags: host, port, rest_api_port and ready_file are read.
-        models: already started, so that loading goes on while this listens.
+        flags: the command line.
+        models: already started, so that loading goes on meanwhile.
+        settings: what else the command line says.
 
     Raises:
         PortError: where a port is taken.
@@ -72,34 +64,99 @@ async def serve(flags: argparse.Namespace, models: ModelManager) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    workers = max(4, 2 * (os.cpu_count() or 1))
-    with ThreadPoolExecutor(workers, thread_name_prefix="request") as pool:
-        rest_socket = _listen(flags.host, flags.rest_api_port, "rest_api_port")
-        grpc_server = GrpcApi(models, pool).server()
-        grpc_port = _add_grpc_port(grpc_server, flags.host, flags.port)
-        runner = web.ServerRunner(
-            web.Server(RestApi(models, pool).handle, access_log=None), shutdown_timeout=DRAIN_SECONDS
-        )
-        await runner.setup()
-        await web.SockSite(runner, rest_socket).start()
-        await grpc_server.start()
-        rest_port = rest_socket.getsockname()[1]
-        announcing = asyncio.create_task(_announce(flags, models, rest_port, grpc_port))
-        watching = asyncio.create_task(_watch_parent(flags.parent_pid, stop))
-        await stop.wait()
-        announcing.cancel()
-        watching.cancel()
-        await asyncio.gather(grpc_server.stop(DRAIN_SECONDS), runner.cleanup())
-    with contextlib.suppress(FileNotFoundError):
-        if flags.ready_file:
-            os.unlink(flags.ready_file)
-
-
-async def _announce(flags: argparse.Namespace, models: ModelManager, rest: int, grpc: int) -> None:
-    await asyncio.to_thread(models.wait_for_first_look)
+    watching = asyncio.create_task(_watch_parent(flags.parent_pid, stop))
+    sockets = _reserve(flags)
     if flags.ready_file:
-        _write_ready_file(flags.ready_file, rest, grpc)
-    print(_ready_line(models, flags.host, rest, grpc), flush=True)
+        ports.remove_ready_file(flags.ready_file)  # of a server that was killed
+    pool = ThreadPoolExecutor(flags.rest_api_num_threads, thread_name_prefix="request")
+    if await _loaded_before(models, stop):
+        runner = Runner(pool, settings.batching)
+        seconds, limit = flags.rest_api_timeout_in_ms / 1000, flags.max_body_bytes
+        rest = RestApi(models, runner, pool, metrics=settings.metrics, timeout_seconds=seconds, max_body_bytes=limit)
+        grpc_api = GrpcApi(models, runner, pool, metrics=settings.metrics)
+        closers = [await _start_rest(rest, sockets), await _start_grpc(flags, grpc_api, settings, sockets)]
+        _announce(flags, models, sockets)
+        await stop.wait()
+        await asyncio.gather(*(close() for close in closers))
+        runner.close()
+    pool.shutdown(wait=False, cancel_futures=True)  # what has not ended by now has had its time
+    watching.cancel()
+    if flags.ready_file:
+        ports.remove_ready_file(flags.ready_file)
+
+
+def _reserve(flags: argparse.Namespace) -> dict[str, socket.socket]:
+    """Takes the ports that the flags ask for; a gRPC port of 0 is none where there is a UNIX socket."""
+    sockets = {}
+    folder = os.path.dirname(os.path.abspath(flags.grpc_socket_path))
+    if flags.grpc_socket_path and not os.path.isdir(folder):
+        raise PortError(f"--grpc_socket_path {flags.grpc_socket_path}: there is no folder {folder}")
+    if flags.rest_api_port or flags.ready_file:
+        sockets["rest"] = ports.reserve(flags.host, flags.rest_api_port, "rest_api_port")
+    if flags.port or not flags.grpc_socket_path:
+        sockets["grpc"] = ports.reserve(flags.host, flags.port, "port")
+    return sockets
+
+
+async def _loaded_before(models: ModelManager, stop: asyncio.Event) -> bool:
+    """Waits until the first models have loaded. Returns False where the server is told to stop before."""
+    stopping = asyncio.create_task(stop.wait())
+    while not models.wait_for_first_look(0):
+        done, _ = await asyncio.wait([stopping], timeout=0.01)
+        if done:
+            return False
+    stopping.cancel()
+    return True
+
+
+async def _start_rest(api: RestApi, sockets: dict[str, socket.socket]) -> Close:
+    """Serves REST where it has a socket; returns what ends it, once the requests under way are answered."""
+    runner = web.ServerRunner(RestServer(api.handle), shutdown_timeout=DRAIN_SECONDS)
+    if "rest" in sockets:
+        await runner.setup()
+        await web.SockSite(runner, sockets["rest"], backlog=1024).start()
+    return runner.cleanup
+
+
+async def _start_grpc(
+    flags: argparse.Namespace, api: GrpcApi, settings: Settings, sockets: dict[str, socket.socket]
+) -> Close:
+    """Serves gRPC at a port, a UNIX socket or both; returns what ends it, once the requests under way are answered."""
+    server = api.server(channel_options(flags.grpc_channel_arguments))
+    health = None
+    if flags.enable_grpc_healthcheck_service:
+        from serving.server.health import add_health
+
+        health = await add_health(server)
+    if "grpc" in sockets:
+        address = ports.authority(flags.host, sockets["grpc"].getsockname()[1])
+        ports.add_grpc(server, address, settings.credentials)
+    if flags.grpc_socket_path:
+        ports.add_grpc(server, f"unix:{os.path.abspath(flags.grpc_socket_path)}", settings.credentials)
+    await server.start()
+
+    async def close() -> None:
+        if health:
+            await health.enter_graceful_shutdown()
+        await server.stop(DRAIN_SECONDS)
+
+    return close
+
+
+def _announce(flags: argparse.Namespace, models: ModelManager, sockets: dict[str, socket.socket]) -> None:
+    """Writes the ready file and the ready line."""
+    numbers = {name: one.getsockname()[1] for name, one in sockets.items()}
+    if flags.ready_file:
+        ports.write_ready_file(flags.ready_file, numbers.get("rest", 0), numbers.get("grpc", 0))
+    serving = [f"{name} version {versions[0]}" for name, versions in models.serving().items() if versions]
+    where = []
+    if "rest" in numbers:
+        where.append(f"REST at http://{ports.authority(flags.host, numbers['rest'])}")
+    if "grpc" in numbers:
+        where.append(f"gRPC at {ports.authority(flags.host, numbers['grpc'])}")
+    if flags.grpc_socket_path:
+        where.append(f"gRPC at unix:{os.path.abspath(flags.grpc_socket_path)}")
+    print(f"ready: {', '.join(serving) or 'no model yet'}; {', '.join(where)}", flush=True)
 
 
 async def _watch_parent(pid: int, stop: asyncio.Event) -> None:
@@ -107,15 +164,3 @@ async def _watch_parent(pid: int, stop: asyncio.Event) -> None:
         await asyncio.sleep(0.5)
     if pid:
         stop.set()
-
-
-def _add_grpc_port(server: object, host: str, port: int) -> int:
-    _listen(host, port, "port").close()  # gRPC's own message for a taken port names everything but the reason
-    shown = f"[{host}]" if ":" in host else host
-    try:
-        bound: int = server.add_insecure_port(f"{shown}:{port}")  # type: ignore[attr-defined]
-    except RuntimeError:
-        bound = 0
-    if not bound:
-        raise PortError(f"port {port} at {host} is in use (--port picks another)")
-    return bound

@@ -11,7 +11,9 @@ import functools
 import glob
 import itertools
 import os
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from typing import Any
 
@@ -21,6 +23,8 @@ from serving import protos, tensors
 from serving.errors import Code, ServingError
 
 _STRING_SIZE = 24  # sizeof(TF_TString)
+_KNOWS_LAYOUT = sys.byteorder == "little"
+"""Whether a short string lies in its TF_TString: four times its length in the first byte, then its bytes."""
 _DEALLOCATOR = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 
 
@@ -67,7 +71,6 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "TF_Dim": (c_int64, [c_void_p, c_int]),
     "TF_TensorByteSize": (c_size_t, [c_void_p]),
     "TF_TensorData": (c_void_p, [c_void_p]),
-    "TF_StringInit": (None, [c_void_p]),
     "TF_StringCopy": (None, [c_void_p, c_char_p, c_size_t]),
     "TF_StringDealloc": (None, [c_void_p]),
     "TF_StringGetDataPointer": (c_void_p, [c_void_p]),
@@ -137,10 +140,9 @@ def _new_tensor(array: np.ndarray) -> int:
         return handle
     values = [tensors.to_bytes(value) for value in array.reshape(-1).tolist()]
     length = len(values) * _STRING_SIZE
-    buffer = ctypes.create_string_buffer(max(length, 1))
+    buffer = ctypes.create_string_buffer(max(length, 1))  # zeros: empty strings
     address, key = ctypes.addressof(buffer), next(_numbers)
     for offset, value in zip(range(0, length, _STRING_SIZE), values, strict=True):
-        lib.TF_StringInit(address + offset)
         lib.TF_StringCopy(address + offset, value, len(value))
     _alive[key] = buffer
     made: int = lib.TF_NewTensor(data_type, dims, array.ndim, address, length, _release_callback, key)
@@ -157,10 +159,41 @@ def _to_array(handle: int) -> np.ndarray:
         raw = ctypes.string_at(address, length) if length else b""
         return np.frombuffer(raw, tensors.numpy_type(data_type)).reshape(shape)
     strings = np.empty(int(np.prod(shape, dtype=np.int64)), object)
-    for index in range(len(strings)):
-        at = address + index * _STRING_SIZE
-        strings[index] = ctypes.string_at(lib.TF_StringGetDataPointer(at), lib.TF_StringGetSize(at))
+    strings[:] = list(_read_strings(address, len(strings)))
     return strings.reshape(shape)
+
+
+def _read_strings(address: int, count: int) -> Iterator[bytes]:
+    """Yields the strings of `count` TF_TStrings; short ones without a call into the library for each."""
+    lib = library()
+    raw = ctypes.string_at(address, count * _STRING_SIZE) if count else b""
+    for offset in range(0, count * _STRING_SIZE, _STRING_SIZE):
+        first = raw[offset]
+        if _KNOWS_LAYOUT and not first & 3:
+            yield raw[offset + 1 : offset + 1 + (first >> 2)]
+        else:
+            at = address + offset
+            yield ctypes.string_at(lib.TF_StringGetDataPointer(at), lib.TF_StringGetSize(at))
+
+
+def _run(session: int, feeds: Sequence[tuple[_Output, np.ndarray]], fetches: Sequence[_Output]) -> list[np.ndarray]:
+    lib = library()
+    inputs = (_Output * len(feeds))(*[tensor for tensor, _ in feeds])
+    values, results = (c_void_p * len(feeds))(), (c_void_p * len(fetches))()
+    outputs = (_Output * len(fetches))(*fetches)
+    try:
+        for position, (_, array) in enumerate(feeds):
+            values[position] = _new_tensor(array)
+        with _Status() as status:
+            lib.TF_SessionRun(
+                *(session, None, inputs, values, len(feeds), outputs, results, len(fetches)),
+                *(None, 0, None, status),
+            )
+        return [_to_array(handle) for handle in results if handle is not None]
+    finally:
+        for handle in (*values, *results):
+            if handle:
+                lib.TF_DeleteTensor(handle)
 
 
 class Session:
@@ -176,6 +209,7 @@ class Session:
 
     def __init__(self, folder: str, tags: Sequence[str] = ("serve",)) -> None:
         lib = library()
+        self._running, self._changed = 0, threading.Condition()
         self._graph = lib.TF_NewGraph()
         options, meta_graph = lib.TF_NewSessionOptions(), lib.TF_NewBuffer()
         encoded = (c_char_p * len(tags))(*[tag.encode() for tag in tags])
@@ -202,30 +236,31 @@ class Session:
         return _Output(found, number)
 
     def run(self, feeds: Sequence[tuple[_Output, np.ndarray]], fetches: Sequence[_Output]) -> list[np.ndarray]:
-        """Returns the values of `fetches` given those of `feeds`. May be called from any thread."""
-        lib = library()
-        inputs = (_Output * len(feeds))(*[tensor for tensor, _ in feeds])
-        values, results = (c_void_p * len(feeds))(), (c_void_p * len(fetches))()
-        outputs = (_Output * len(fetches))(*fetches)
+        """Returns the values of `fetches` given those of `feeds`. May be called from any thread.
+
+        Raises:
+            ServingError: with TensorFlow's code and message where the graph refuses, UNAVAILABLE once it is closed.
+        """
+        with self._changed:
+            session = self._session
+            if session is None:
+                raise ServingError(Code.UNAVAILABLE, "the model has been unloaded")
+            self._running += 1
         try:
-            for position, (_, array) in enumerate(feeds):
-                values[position] = _new_tensor(array)
-            with _Status() as status:
-                lib.TF_SessionRun(
-                    *(self._session, None, inputs, values, len(feeds), outputs, results, len(fetches)),
-                    *(None, 0, None, status),
-                )
-            return [_to_array(handle) for handle in results if handle is not None]
+            return _run(session, feeds, fetches)
         finally:
-            for handle in (*values, *results):
-                if handle:
-                    lib.TF_DeleteTensor(handle)
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
     def close(self) -> None:
-        """Frees the session and its memory; it must not be running."""
+        """Frees the session and its memory once the calls under way have returned."""
         lib = library()
-        session, self._session = self._session, None
+        with self._changed:
+            session, self._session = self._session, None
         if session:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running)
             with _Status() as status:
                 lib.TF_CloseSession(session, status)
             with _Status() as status:

@@ -41,8 +41,12 @@ def _in_array(text: str) -> bool:
 
 def shown(value: Any) -> str:
     """Returns a JSON value as errors show it, cut where it is very long."""
-    text = json.dumps(value, indent=4, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+    text = ""
+    for part in json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value):
+        text += part
+        if len(text) > _LONGEST:  # the rest of a large value is not even written
+            return text[:_LONGEST] + " ..."
+    return text
 
 
 def format_error(value: Any, reason: str) -> ServingError:
@@ -68,7 +72,8 @@ def is_lossless(value: float, data_type: int) -> bool:
     return value != value or value in (float("inf"), float("-inf")) or -limit <= value <= limit
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """Returns what TF Serving's messages call the type of a JSON value."""
     if value is None or isinstance(value, bool):
         return {None: "Null", True: "True", False: "False"}[value]
     if isinstance(value, dict):
@@ -78,7 +83,7 @@ def _kind(value: Any) -> str:
 
 def _value_fault(value: Any, data_type: int) -> str | None:
     name = tensors.data_type_name(data_type)
-    wrong = f"JSON Value: {shown(value)} Type: {_kind(value)} is not of expected type: {name}"
+    wrong = f"JSON Value: {shown(value)} Type: {kind(value)} is not of expected type: {name}"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if data_type == tensors.STRING:
         if isinstance(value, dict):

@@ -50,13 +50,13 @@ def _object(members: Mapping[str, str]) -> str:
 
 
 def _row_texts(name: str, array: np.ndarray) -> list[str]:
-    texts = _scalar_texts(name, array)
+    texts = scalar_texts(name, array)
     size = int(np.prod(array.shape[1:], dtype=np.int64))
     return [_nested(texts[row * size : (row + 1) * size], array.shape[1:]) for row in range(len(array))]
 
 
 def _written(name: str, array: np.ndarray) -> str:
-    return _nested(_scalar_texts(name, array), array.shape)
+    return _nested(scalar_texts(name, array), array.shape)
 
 
 def _nested(texts: list[str], shape: tuple[int, ...]) -> str:
@@ -67,7 +67,7 @@ def _nested(texts: list[str], shape: tuple[int, ...]) -> str:
     return texts[0]
 
 
-def _scalar_texts(name: str, array: np.ndarray) -> list[str]:
+def scalar_texts(name: str, array: np.ndarray) -> list[str]:
     """Returns the JSON token of each element."""
     flat = array.reshape(-1)
     if flat.dtype == object:
@@ -75,7 +75,7 @@ def _scalar_texts(name: str, array: np.ndarray) -> list[str]:
             return [f'{{"b64": "{base64.b64encode(value).decode()}"}}' for value in flat]
         return [json.dumps(value.decode("utf-8", "surrogateescape"), ensure_ascii=False) for value in flat]
     if flat.dtype.kind == "f":
-        return _decimal_texts(flat)
+        return decimals(flat)
     if flat.dtype.kind == "b":
         return ["true" if value else "false" for value in flat.tolist()]
     if flat.dtype.kind in "iu":
@@ -84,15 +84,16 @@ def _scalar_texts(name: str, array: np.ndarray) -> list[str]:
     raise ServingError(Code.INVALID_ARGUMENT, f"Failed to write JSON value for tensor type: {data_type}")
 
 
-def _decimal_texts(flat: np.ndarray) -> list[str]:
+def decimals(flat: np.ndarray) -> list[str]:
     """Returns TF Serving's decimals: six digits where they are exact, else all of them; never a bare integer."""
     values = flat.tolist()
-    texts = [f"{value:g}" for value in values]
-    digits = 17 if flat.dtype == np.float64 else 9
-    exact = np.array([float(text) for text in texts], np.float64).astype(flat.dtype) == flat
+    texts = ("%g " * len(values) % tuple(values)).split()
+    exact = np.array(list(map(float, texts)), np.float64).astype(flat.dtype) == flat
     finite = np.isfinite(flat)
-    for index in np.flatnonzero(finite & ~exact).tolist():
-        texts[index] = f"{values[index]:.{digits}g}"
+    inexact = np.flatnonzero(finite & ~exact).tolist()
+    digits = "%.17g " if flat.dtype == np.float64 else "%.9g "
+    for index, text in zip(inexact, (digits * len(inexact) % tuple(values[i] for i in inexact)).split(), strict=True):
+        texts[index] = text
     for index in np.flatnonzero(~finite).tolist():
         value = values[index]
         texts[index] = "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"

@@ -29,6 +29,8 @@ _INTEGER_RANGES = {
 } | dict.fromkeys((4, 5, 6, 17), (-(1 << 31), (1 << 31) - 1))
 _DIGITS = {1: 24, 2: 53, 19: 24}  # bits of an integer that a float, double or half request value may have
 
+_MAX_RANK = 32  # numpy's
+
 
 def parse(body: bytes) -> dict[str, Any]:
     """Returns the JSON object in a request's body.
@@ -136,6 +138,8 @@ def _dense(value: Any, data_type: int) -> np.ndarray | None:
         if len(sizes) != 1:
             return None
         shape.append(sizes.pop())
+        if len(shape) > _MAX_RANK:
+            raise ServingError(Code.INVALID_ARGUMENT, f"a tensor of more than {_MAX_RANK} dimensions cannot be sent")
         level = list(itertools.chain.from_iterable(level))
         kinds = set(map(type, level))
     if data_type == tensors.STRING:

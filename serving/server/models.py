@@ -1,102 +1,71 @@
-"""The models that a server serves: where their list comes from, and the thread that keeps them up to date."""
+"""The models that a server serves, and the thread that keeps them up to date with their list and with the disk."""
 
 from __future__ import annotations
 
 import contextlib
-import os
+import math
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from serving.errors import Code, ServingError
-from serving.server.servable import Servable
-from serving.server.versions import All, Latest, Model, ModelConfig, Specific, VersionPolicy, version_folders
+from serving.server import config, folders
+from serving.server.config import ModelConfig, Source
+from serving.server.roster import ModelSpec, Roster
+from serving.server.versions import Loader, Model, VersionStatus
 
-Source = Callable[[], Mapping[str, ModelConfig]]
-
-
-class ModelSpec(NamedTuple):
-    """Which model a request means, and which of its versions; labels are a seam."""
-
-    name: str
-    version: int | None = None
-    label: str = ""
+__all__ = ["ModelManager", "ModelSpec", "announce_to_stderr"]
 
 
-def from_root(root: str) -> Source:
-    """Returns a source of every folder of `root`/serving that has a version directory."""
-    folder = os.path.join(root, "serving")
-
-    def models() -> dict[str, ModelConfig]:
-        found = {}
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            with contextlib.suppress(OSError):
-                if version_folders(os.path.join(folder, name)):
-                    found[name] = ModelConfig(os.path.join(folder, name))
-        return found
-
-    return models
-
-
-def _policy(config: Any) -> VersionPolicy:
-    choice = config.model_version_policy.WhichOneof("policy_choice")
-    if choice == "all":
-        return All()
-    if choice == "specific":
-        return Specific(frozenset(config.model_version_policy.specific.versions))
-    return Latest(config.model_version_policy.latest.num_versions if choice == "latest" else 1)
-
-
-def read_config_file(path: str) -> dict[str, ModelConfig]:
-    """Returns the models of a ModelServerConfig in TF Serving's text format.
-
-    Raises:
-        ServingError: where it cannot be read, naming the file and what is wrong.
-    """
-    from google.protobuf import text_format
-
-    from serving import protos
-
-    server = protos.model_server_config_pb2.ModelServerConfig()
-    try:
-        with open(path, encoding="utf-8") as file:
-            text_format.Parse(file.read(), server)
-    except OSError as error:
-        raise ServingError(Code.NOT_FOUND, f"model config file {path}: {error.strerror}") from None
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise ServingError(Code.INVALID_ARGUMENT, f"model config file {path}: {error}") from None
-    models: dict[str, ModelConfig] = {}
-    for config in server.model_config_list.config:
-        if not config.name or not config.base_path or config.name in models:
-            wrong = "is named twice" if config.name in models else "needs a name and a base_path"
-            raise ServingError(Code.INVALID_ARGUMENT, f"model config file {path}: model {config.name!r} {wrong}")
-        models[config.name] = ModelConfig(config.base_path, _policy(config))
-    return models
-
-
-class ModelManager:
+class ModelManager(Roster):
     """Loads the models of a source and follows it and their folders.
 
     Args:
-        source: says which models there are; asked again at each poll.
-        poll_seconds: time between two looks at the disk; 0 looks once.
+        source: says which models there are.
+        poll_seconds: time between two looks at the disk; 0 looks once, less never.
         announce: called with one line whenever what is served changes.
+        source_poll_seconds: time between two questions to the source; None asks before each look, 0 once.
+        loader: loads versions.
+        allows_labels_early: new labels may name versions that do not serve (yet).
     """
 
-    def __init__(self, source: Source, poll_seconds: float = 1.0, announce: Callable[[str], None] = print) -> None:
-        self._source, self._poll_seconds, self._announce = source, poll_seconds, announce
-        self._models: dict[str, Model] = {}
-        self._stop, self._looked = threading.Event(), threading.Event()
+    def __init__(
+        self,
+        source: Source,
+        poll_seconds: float = 1.0,
+        announce: Callable[[str], None] = print,
+        source_poll_seconds: float | None = None,
+        loader: Loader | None = None,
+        allows_labels_early: bool = False,
+    ) -> None:
+        super().__init__(allows_labels_early)
+        self._source, self._announce = source, announce
+        self._poll_seconds = poll_seconds if poll_seconds > 0 else math.inf
+        self._source_poll_seconds = (
+            self._poll_seconds if source_poll_seconds is None else source_poll_seconds or math.inf
+        )
+        self._follows_disk = source_poll_seconds is None
+        self._look_due, self._source_due = (0.0 if poll_seconds >= 0 else math.inf), 0.0
+        self._loader = loader or Loader()
+        self._stop, self._looked, self._wake = threading.Event(), threading.Event(), threading.Event()
+        self._ended_look = threading.Condition()
+        self._looks_begun = self._looks_ended = 0
         self._thread = threading.Thread(target=self._follow, name="models", daemon=True)
-        self._seen: dict[tuple[str, int], tuple[str, str]] = {}
+        self._seen: dict[tuple[str, int], VersionStatus] = {}
+        self._source_problem = ""
 
     def start(self) -> None:
-        """Starts loading, without waiting for it."""
+        """Reads the list of models and starts loading them, without waiting for it.
+
+        Raises:
+            ServingError: where the list is wrong.
+        """
+        self._adopt(self._source())
+        self._source_due = time.monotonic() + self._source_poll_seconds
         self._thread.start()
 
     def wait_for_first_look(self, timeout: float | None = None) -> bool:
@@ -106,28 +75,107 @@ class ModelManager:
     def stop(self) -> None:
         """Stops following the disk, and waits for a load that is under way."""
         self._stop.set()
+        self._wake.set()
+        with self._ended_look:
+            self._ended_look.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
+
+    def reload(self, message: Any) -> None:
+        """Serves the models of a ModelServerConfig in place of those so far; returns once the new ones serve.
+
+        Raises:
+            ServingError: where the message is wrong, and then nothing has changed; UNKNOWN where new models fail.
+        """
+        if message.WhichOneof("config") != "model_config_list":
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+                "supported",
+            )
+        configs = config.of_message(message)
+        new = [name for name in configs if name not in self._configs]
+        for name in new:
+            _check_present(name, configs[name].base_path)
+        self._adopt(configs)
+        if self._follows_disk:  # else the next look at the root would undo it
+            self._source_poll_seconds = self._source_due = math.inf
+        with self._ended_look:
+            target = self._looks_begun + 1
+            self._wake.set()
+            self._ended_look.wait_for(lambda: self._stop.is_set() or self._has_tried(new, target))
+        self._raise_failures(new)
+
+    def _has_tried(self, names: list[str], look: int) -> bool:
+        return self._looks_ended >= look and not any(self._is_waiting(self.model(name)) for name in names)
+
+    def _raise_failures(self, names: list[str]) -> None:
+        failures = []
+        for name in names:
+            model = self._models.get(name)
+            if model is None or model.serves:
+                continue
+            with contextlib.suppress(ServingError):
+                for status in model.statuses():
+                    error = f" due to error: {status.code.name}: {status.message}" if status.code else ""
+                    failures.append(f"{{{{name: {name} version: {status.version}}}{error}}}, ")
+        if failures:
+            raise ServingError(
+                Code.UNKNOWN, f"{len(failures)} model(s) did not become available: {{{''.join(failures)}}}"
+            )
 
     def _follow(self) -> None:
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="load") as pool:
             while not self._stop.is_set():
-                try:
+                if is_due := self._wake.is_set():
+                    self._wake.clear()
+                if time.monotonic() >= self._source_due:
+                    is_due |= self._ask_source()
+                if is_due or time.monotonic() >= self._look_due:
                     self._look(pool)
-                except Exception:
-                    traceback.print_exc()  # the next look may succeed; those being served go on
-                self._looked.set()
-                if self._poll_seconds <= 0:
-                    return
-                self._stop.wait(self._poll_seconds)
+                left = min(self._look_due, self._source_due) - time.monotonic()
+                self._wake.wait(None if left == math.inf else max(0.0, left))
+
+    def _ask_source(self) -> bool:
+        """Reads the list of models again. Returns whether it has changed; a wrong one changes nothing."""
+        self._source_due = time.monotonic() + self._source_poll_seconds
+        try:
+            changed = self._adopt(self._source())
+            problem = ""
+        except (ServingError, OSError) as error:
+            changed, problem = False, f"{error}; the models stay as they are"
+        if problem not in ("", self._source_problem):
+            self._announce(problem)
+        self._source_problem = problem
+        return changed
 
     def _look(self, pool: ThreadPoolExecutor) -> None:
-        configs = self._source()
-        for name, config in configs.items():
+        """Brings every model up to date with its folder."""
+        began = time.monotonic()
+        self._looks_begun += 1
+        try:
+            self._reconcile(pool, self._configs)
+        except Exception:
+            traceback.print_exc()  # the next look may succeed; those being served go on
+        waits = any(model.waits for model in self._models.values())
+        self._look_due = began + min(self._poll_seconds, folders.SETTLE_SECONDS / 5 if waits else math.inf)
+        if not any(self._is_waiting(model) for model in self._models.values()):
+            self._looked.set()
+        with self._ended_look:
+            self._looks_ended = self._looks_begun
+            self._ended_look.notify_all()
+
+    def _is_waiting(self, model: Model) -> bool:
+        """Whether a model would serve if its files were not being written just now."""
+        return model.waits and not model.serves
+
+    def _reconcile(self, pool: ThreadPoolExecutor, configs: Mapping[str, ModelConfig]) -> None:
+        for name, one in configs.items():
             if name in self._models:
-                self._models[name].config = config
+                self._models[name].config = one
             else:
-                self._models = {**self._models, name: Model(name, config)}
+                model = Model(name, one, self._loader, folders.SETTLE_SECONDS)
+                self._models = {**self._models, name: model}
         gone = [model for name, model in self._models.items() if name not in configs]
         self._models = {name: model for name, model in self._models.items() if name in configs}
         list(pool.map(Model.reconcile, self._models.values()))
@@ -139,40 +187,23 @@ class ModelManager:
         for name, model in self._models.items():
             with contextlib.suppress(ServingError):
                 for status in model.statuses():
-                    key, now = (name, status.version), (status.state, status.message)
-                    if self._seen.get(key) == now:
+                    if self._seen.get((name, status.version)) == status:
                         continue
-                    self._seen[key] = now
+                    self._seen[name, status.version] = status
                     failure = f" ({status.code.name}: {status.message})" if status.code else ""
                     self._announce(f"{name} version {status.version}: {status.state}{failure}")
 
-    def serving(self) -> dict[str, list[int]]:
-        """Returns the versions that answer now, newest first, by model."""
-        answer: dict[str, list[int]] = {}
-        for name, model in self._models.items():
-            answer[name] = []
-            with contextlib.suppress(ServingError):
-                answer[name] = [s.version for s in model.statuses() if s.state == "AVAILABLE"]
-        return answer
 
-    def model(self, name: str) -> Model:
-        """Returns a model by name, one without versions where it is not known."""
-        return self._models.get(name) or Model(name, ModelConfig(""))
-
-    @contextlib.contextmanager
-    def use(self, spec: ModelSpec) -> Iterator[tuple[int, Servable]]:
-        """Gives the version that a request means, kept loaded meanwhile; NOT_FOUND where there is none."""
-        if spec.label:
-            message = f"Unrecognized servable version label: {spec.label}"
-            raise ServingError(Code.INVALID_ARGUMENT, message)
-        with self.model(spec.name).use(spec.version) as found:
-            yield found
-
-    def predict(
-        self, servable: Servable, signature_name: str, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] = ()
-    ) -> dict[str, np.ndarray]:
-        """Runs a signature of a version in use. The one way in to a model: batching belongs here."""
-        return servable.run(signature_name, inputs, outputs)
+def _check_present(name: str, base_path: str) -> None:
+    """Raises where a new model has no version yet; TF Serving would wait for one for ever."""
+    try:
+        versions = folders.version_folders(base_path)
+    except OSError as error:
+        message = f"Could not find base path {base_path} for servable {name} with error {error.strerror}"
+        raise ServingError(Code.INVALID_ARGUMENT, message) from None
+    if not versions:
+        message = f"Unable to find a numerical version path for servable {name} at: {base_path}"
+        raise ServingError(Code.NOT_FOUND, message)
 
 
 def announce_to_stderr(line: str) -> None:

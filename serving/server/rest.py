@@ -1,83 +1,130 @@
-"""TF Serving's REST API: predict, model status and metadata. Classify and regress answer 501, labels 400 so far."""
+"""TF Serving's REST API: predict, classify, regress, model status, metadata, and the metrics for Prometheus."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-import sys
-import traceback
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from typing import Any
+from urllib.parse import unquote
 
+import numpy as np
 from aiohttp import web
 
-from serving import tensors
-from serving.errors import HTTP_STATUS, Code, ServingError
-from serving.server import json_response, json_tensors
+from serving.errors import Code, ServingError
+from serving.server import inference, json_examples, json_models, json_response, json_tensors
 from serving.server.models import ModelManager, ModelSpec
-from serving.server.servable import DEFAULT_SIGNATURE, Signature, TensorInfo
+from serving.server.monitoring import Metrics
+from serving.server.requests import Watch, as_serving_error, off_loop, size_of
+from serving.server.running import Runner
+from serving.server.servable import DEFAULT_SIGNATURE
 
 MAX_BODY_BYTES = 1 << 30
 _WHICH = r"(?:/versions/(\d+)|/labels/([^/:]+))?"
-_PREDICTION = re.compile(rf"/v1/models/([^/:]+){_WHICH}:(classify|regress|predict)", re.IGNORECASE)
-_STATUS = re.compile(rf"/v1/models(?:/([^/:]+))?{_WHICH}(/metadata)?", re.IGNORECASE)
+_PREDICTION = re.compile(rf"/v1/models/([^/:]+){_WHICH}:(classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_STATUS = re.compile(rf"/v1/models(?:/([^/:]+))?{_WHICH}(?:/(metadata))?", re.IGNORECASE | re.ASCII)
+_NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
 
 
 class RestApi:
-    """Answers REST requests, each in a worker thread so that a slow one holds up no other.
+    """Answers REST requests.
 
     Args:
         models: what is served.
-        pool: where requests are parsed, run and answered.
+        runner: runs their graphs.
+        pool: where large bodies are parsed and written.
+        metrics: where requests are counted; its `path` shows the counts.
+        timeout_seconds: how long a model may take; 0 for ever.
+        max_body_bytes: what a body may have, uncompressed too.
     """
 
-    def __init__(self, models: ModelManager, pool: Executor) -> None:
-        self._models, self._pool = models, pool
+    def __init__(
+        self,
+        models: ModelManager,
+        runner: Runner,
+        pool: Executor,
+        *,
+        metrics: Metrics | None = None,
+        timeout_seconds: float = 30.0,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        self._models, self._runner, self._pool, self._metrics = models, runner, pool, metrics
+        self._timeout, self._max_body_bytes = timeout_seconds or None, max_body_bytes
+        self._verbs: Mapping[str, Callable[[ModelSpec, bytes], Awaitable[bytes]]] = {
+            "predict": self._predict,
+            "classify": self._classify,
+            "regress": self._regress,
+        }
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answers one request; the handler of an aiohttp low-level server."""
-        body = bytearray()
-        path = request.raw_path.partition("?")[0]
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                text = json.dumps({"error": f"request body is larger than {MAX_BODY_BYTES} bytes"})
-                return web.Response(status=413, text=text, content_type="application/json")
-        loop = asyncio.get_running_loop()
-        status, answer = await loop.run_in_executor(self._pool, self.answer, request.method, path, bytes(body))
-        return web.Response(status=status, body=answer, content_type="application/json")
-
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """Returns the HTTP status and the body for a request."""
+        path = request.raw_path
+        if self._metrics is not None and self._metrics.path and path.partition("?")[0] == self._metrics.path:
+            return web.Response(body=self._metrics.exposition(), content_type="text/plain")
+        if not path.lower().startswith("/v1/"):
+            return web.Response(status=404, body=_NOT_FOUND, content_type="text/html")
         try:
-            return 200, self._route(method, path, body)
-        except ServingError as error:
-            status = error.http_status
-            message = error.message
-        except Exception as error:
-            traceback.print_exc(file=sys.stderr)
-            status, message = HTTP_STATUS[Code.INTERNAL], f"{type(error).__name__}: {error}"
-        return status, json.dumps({"error": message}).encode()
+            body = await self._body(request) if request.body_exists else b""
+        except (web.RequestPayloadError, zlib.error) as error:
+            return _response(400, _error(f"the request body cannot be read: {error}"))
+        if body is None:
+            return _response(413, _error(f"request body is larger than {self._max_body_bytes} bytes"))
+        return _response(*await self.answer(request.method, path, body))
 
-    def _route(self, method: str, path: str, body: bytes) -> bytes:
+    async def _body(self, request: web.BaseRequest) -> bytes | None:
+        """Returns the body, uncompressed where it says that it is gzip; None where it is too large."""
+        if (request.content_length or 0) > self._max_body_bytes:
+            return None
+        is_gzip = "gzip" in request.headers.get("Content-Encoding", "")
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS) if is_gzip else None
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            room = self._max_body_bytes - len(body) + 1
+            body += unpacker.decompress(chunk, room) if unpacker else chunk
+            if len(body) > self._max_body_bytes:
+                return None
+        if unpacker and not unpacker.eof:
+            raise zlib.error("it ends before its gzip data does")
+        return bytes(body)
+
+    async def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """Returns the HTTP status and the JSON body for a request."""
+        watch = Watch(self._models, self._metrics, "REST")
+        try:
+            answer = await self._route(method, path, body, watch)
+        except asyncio.CancelledError:  # the client has gone
+            watch.done(Code.CANCELLED)
+            raise
+        except Exception as exception:
+            error = as_serving_error(exception)
+            watch.done(error.code)
+            return error.http_status, _error(error.message)
+        watch.done(Code.OK)
+        return 200, answer
+
+    async def _route(self, method: str, path: str, body: bytes, watch: Watch) -> bytes:
         prediction = _PREDICTION.fullmatch(path) if method == "POST" else None
-        if prediction:
-            spec = _model_spec(prediction[1], prediction[2], prediction[3])
-            verb = prediction[4].lower()
-            if verb == "predict":
-                return self._predict(spec, body)
-            raise ServingError(Code.UNIMPLEMENTED, f"{verb} is not served yet")
+        if prediction and prediction[4] in self._verbs:
+            spec = _model_spec(*prediction.group(1, 2, 3))
+            watch.means(prediction[4].capitalize(), spec.name)
+            return await self._verbs[prediction[4]](spec, body)
         status = _STATUS.fullmatch(path) if method == "GET" else None
-        if status:
-            if not status[1]:
-                raise ServingError(Code.INVALID_ARGUMENT, "Missing model name in request.")
-            spec = _model_spec(status[1], status[2], status[3])
-            return self._metadata(spec) if status[4] else self._status(spec)
-        code = Code.INVALID_ARGUMENT if path.lower().startswith("/v1/") else Code.NOT_FOUND
-        raise ServingError(code, f"Malformed request: {method} {path}")
+        if status is None:
+            raise ServingError(Code.INVALID_ARGUMENT, f"Malformed request: {method} {path}")
+        if not status[1]:
+            raise ServingError(Code.INVALID_ARGUMENT, "Missing model name in request.")
+        spec = _model_spec(*status.group(1, 2, 3))
+        if status[4] == "metadata":
+            with self._models.use(spec) as (version, servable):
+                return json_models.metadata(spec.name, version, servable.signature_defs)
+        found = self._models.resolve(spec)
+        return json_models.statuses(self._models.model(found.name).statuses(found.version))
 
-    def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
-        document = json_tensors.parse(body)
+    async def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
+        document = await off_loop(self._pool, len(body), json_tensors.parse, body)
         name = json_tensors.signature_name(document) or DEFAULT_SIGNATURE
         with self._models.use(spec) as (_, servable):
             signature = servable.signatures.get(name)
@@ -86,51 +133,49 @@ class RestApi:
                 raise ServingError(Code.INVALID_ARGUMENT, message)
             if not signature.inputs:
                 raise ServingError(Code.INVALID_ARGUMENT, f"Failed to get input map for signature: {name}")
-            inputs, by_row = json_tensors.request_inputs(document, signature.inputs)
-            outputs = self._models.predict(servable, name, inputs)
-        return json_response.response(outputs, by_row)
+            inputs, by_row = await off_loop(
+                self._pool, len(body), json_tensors.request_inputs, document, signature.inputs
+            )
+            outputs = await self._in_time(self._runner.run(servable, name, inputs))
+        return await off_loop(self._pool, size_of(outputs), json_response.response, outputs, by_row)
 
-    def _metadata(self, spec: ModelSpec) -> bytes:
-        with self._models.use(spec) as (version, servable):
-            signatures = {name: _signature_json(found) for name, found in servable.signatures.items()}
-        answer = {
-            "model_spec": {"name": spec.name, "signature_name": "", "version": str(version)},
-            "metadata": {"signature_def": {"signature_def": signatures}},
-        }
-        return (json.dumps(answer, indent=1) + "\n").encode()
+    async def _classify(self, spec: ModelSpec, body: bytes) -> bytes:
+        name, examples = await off_loop(self._pool, len(body), _examples, body)
+        with self._models.use(spec) as (_, servable):
+            signature = inference.signature_for(servable, name, inference.CLASSIFY)
+            classes = await self._in_time(inference.classify(self._runner, servable, signature, examples))
+        return json_examples.classes_response(classes)
 
-    def _status(self, spec: ModelSpec) -> bytes:
-        if spec.label:
-            raise ServingError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {spec.label}")
-        statuses = [
-            {
-                "version": str(status.version),
-                "state": status.state,
-                "status": {"error_code": status.code.name, "error_message": status.message},
-            }
-            for status in self._models.model(spec.name).statuses(spec.version)
-        ]
-        return (json.dumps({"model_version_status": statuses}, indent=1) + "\n").encode()
+    async def _regress(self, spec: ModelSpec, body: bytes) -> bytes:
+        name, examples = await off_loop(self._pool, len(body), _examples, body)
+        with self._models.use(spec) as (_, servable):
+            signature = inference.signature_for(servable, name, inference.REGRESS)
+            values = await self._in_time(inference.regress(self._runner, servable, signature, examples))
+        return json_examples.values_response(values)
 
-
-def _signature_json(signature: Signature) -> dict[str, object]:
-    return {
-        "inputs": {name: _tensor_json(info) for name, info in signature.inputs.items()},
-        "outputs": {name: _tensor_json(info) for name, info in signature.outputs.items()},
-        "method_name": signature.method_name,
-    }
+    async def _in_time(self, running: Awaitable[Any]) -> Any:
+        try:
+            return await asyncio.wait_for(running, self._timeout)
+        except asyncio.TimeoutError:
+            message = f"Timed out after {self._timeout:g} s (--rest_api_timeout_in_ms)"
+            raise ServingError(Code.DEADLINE_EXCEEDED, message) from None
 
 
-def _tensor_json(info: TensorInfo) -> dict[str, object]:
-    dims = [{"size": "-1" if size is None else str(size), "name": ""} for size in info.shape or ()]
-    return {
-        "dtype": "DT_" + tensors.data_type_name(info.data_type).upper(),
-        "tensor_shape": {"dim": dims, "unknown_rank": info.shape is None},
-        "name": info.tensor,
-    }
+def _examples(body: bytes) -> tuple[str, np.ndarray]:
+    document = json_tensors.parse(body)
+    name = json_tensors.signature_name(document)
+    return name, inference.serialized(json_examples.request_input(document))
 
 
 def _model_spec(name: str, version: str | None, label: str | None) -> ModelSpec:
-    if version is not None and int(version) >= 1 << 63:
+    if version is not None and (len(version.lstrip("0")) > 19 or int(version) >= 1 << 63):
         raise ServingError(Code.INVALID_ARGUMENT, f"Failed to convert version: {version} to numeric.")
-    return ModelSpec(name, None if version is None else int(version), label or "")
+    return ModelSpec(unquote(name), None if version is None else int(version), unquote(label or ""))
+
+
+def _error(message: str) -> bytes:
+    return json.dumps({"error": message}, indent=4).encode()
+
+
+def _response(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,23 @@ class Signature:
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of a signature, checked against it.
+
+    Attributes:
+        feeds: the graph's input tensors, each with its value.
+        outputs: names of the answers.
+        fetches: the graph's output tensors, in the same order.
+        key: equal for calls that feed and fetch the same tensors.
+    """
+
+    feeds: tuple[tuple[Any, np.ndarray], ...]
+    outputs: tuple[str, ...]
+    fetches: tuple[Any, ...]
+    key: Hashable
 
 
 def _tensor_infos(infos: Mapping[str, Any]) -> dict[str, TensorInfo]:
@@ -89,21 +106,16 @@ class Servable:
             raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
-    def run(
-        self, signature_name: str, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] = ()
-    ) -> dict[str, np.ndarray]:
-        """Runs a signature.
+    def prepare(self, signature_name: str, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] = ()) -> Call:
+        """Checks a request against its signature.
 
         Args:
             signature_name: which one; "" is the default.
             inputs: an array for each of its inputs.
             outputs: the names wanted; all when empty.
 
-        Returns:
-            An array for each wanted output; strings as object arrays of bytes.
-
         Raises:
-            ServingError: INVALID_ARGUMENT where inputs or outputs do not fit the signature, or TensorFlow's own.
+            ServingError: INVALID_ARGUMENT where inputs or outputs do not fit the signature.
         """
         signature = self.signature(signature_name)
         if signature.method_name not in _METHODS:
@@ -113,10 +125,28 @@ class Servable:
                 f"Expected prediction signature method_name to be one of {{{expected}}}. Was: {signature.method_name}",
             )
         arrays = _match_inputs(signature, inputs)
-        wanted = _match_outputs(signature, outputs)
-        feeds = [(self._tensor(signature.inputs[name].tensor), array) for name, array in arrays.items()]
-        fetches = [self._tensor(signature.outputs[name].tensor) for name in wanted]
-        return dict(zip(wanted, self._session.run(feeds, fetches), strict=True))
+        wanted = tuple(_match_outputs(signature, outputs))
+        feeds = tuple((self._tensor(signature.inputs[name].tensor), array) for name, array in arrays.items())
+        names = tuple(signature.outputs[name].tensor for name in wanted)
+        key = (tuple(signature.inputs[name].tensor for name in arrays), names)
+        return Call(feeds, wanted, tuple(map(self._tensor, names)), key)
+
+    def execute(self, call: Call) -> dict[str, np.ndarray]:
+        """Runs what `prepare` has checked. May be called from any thread.
+
+        Returns:
+            An array for each wanted output; strings as object arrays of bytes.
+
+        Raises:
+            ServingError: TensorFlow's own.
+        """
+        return dict(zip(call.outputs, self._session.run(call.feeds, call.fetches), strict=True))
+
+    def run(
+        self, signature_name: str, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] = ()
+    ) -> dict[str, np.ndarray]:
+        """Prepares and executes in one."""
+        return self.execute(self.prepare(signature_name, inputs, outputs))
 
     def _tensor(self, name: str) -> Any:
         known = self._tensors.get(name)
@@ -125,7 +155,7 @@ class Servable:
         return known
 
     def close(self) -> None:
-        """Frees the model's memory; no call may be running."""
+        """Frees the model's memory once the calls under way have returned."""
         self._session.close()
 
 

@@ -1,20 +1,21 @@
 """The versions of one model: which are on disk, which are loaded, and what became of the others.
 
-A new version is loaded before an old one is unloaded, an old one goes when its last request is answered, and a version
-that fails to load is reported and leaves whatever was serving in place.
+A new version is loaded and warmed before an old one is unloaded, an old one goes when its last request is answered, and
+a version that fails to load is reported and leaves whatever was serving in place.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from serving.errors import Code, ServingError
+from serving.server import folders
+from serving.server.config import ModelConfig
+from serving.server.monitoring import Metrics
 from serving.server.servable import Servable
 
 STATES = {"START": 10, "LOADING": 20, "AVAILABLE": 30, "UNLOADING": 40, "END": 50}
@@ -30,85 +31,73 @@ class VersionStatus:
     message: str = ""
 
 
-class VersionPolicy(Protocol):
-    """Chooses the versions to serve."""
-
-    def wants(self, version: int, newer: int) -> bool:
-        """Whether to serve a version, `newer` versions of the model being served already."""
-
-
 @dataclass(frozen=True)
-class Latest:
-    """The newest versions that load, `count` of them."""
+class Loader:
+    """How versions become servables.
 
-    count: int = 1
-
-    def wants(self, version: int, newer: int) -> bool:
-        """Whether fewer than `count` newer ones are served."""
-        return newer < max(self.count, 1)
-
-
-@dataclass(frozen=True)
-class All:
-    """Every version."""
-
-    def wants(self, version: int, newer: int) -> bool:
-        """Always."""
-        return True
-
-
-@dataclass(frozen=True)
-class Specific:
-    """The versions named."""
-
-    versions: frozenset[int]
-
-    def wants(self, version: int, newer: int) -> bool:
-        """Whether it is one of those named."""
-        return version in self.versions
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Where a model's version directories are, and which of them to serve."""
-
-    base_path: str
-    policy: VersionPolicy = Latest()
-
-
-class _Loaded:
-    """A servable and the number of requests that use it."""
-
-    def __init__(self, servable: Servable) -> None:
-        self.servable = servable
-        self.requests = 0
-
-
-def version_folders(base_path: str) -> dict[int, str]:
-    """Returns the complete version directories under a base path; one still without its graph is not complete.
-
-    Raises:
-        OSError: where the base path cannot be read.
+    Args:
+        warms_up: a version answers the requests of its warm-up file first.
+        metrics: counts attempts and times.
+        retries: how often a version that failed is tried again although its files are the same, for failures that pass.
+        retry_seconds: the time between two attempts.
     """
-    found = {}
-    for name in os.listdir(base_path):
-        folder = os.path.join(base_path, name)
-        graphs = ("saved_model.pb", "saved_model.pbtxt")
-        if re.fullmatch(r"[0-9]{1,18}", name) and any(os.path.isfile(os.path.join(folder, g)) for g in graphs):
-            found[int(name)] = folder
-    return found
+
+    warms_up: bool = True
+    metrics: Metrics | None = None
+    retries: int = 5
+    retry_seconds: float = 60.0
+
+    def load(self, folder: str) -> Servable:
+        """Returns a version ready to serve.
+
+        Raises:
+            ServingError: where it does not load, or one of its warm-up requests fails.
+        """
+        started = time.monotonic()
+        succeeded = False
+        try:
+            folders.check_variables(folder)
+            servable = Servable(folder)
+            succeeded = True
+        finally:
+            if self.metrics:
+                self.metrics.loaded(folder, succeeded, time.monotonic() - started)
+        if self.warms_up:
+            self._warm_up(servable, folder)
+        return servable
+
+    def _warm_up(self, servable: Servable, folder: str) -> None:
+        from serving.server.warmup import warm_up
+
+        started, status = time.monotonic(), "OK"
+        try:
+            if not warm_up(servable, folder):
+                return
+        except Exception as error:
+            status = str(error)
+            servable.close()
+            raise
+        finally:
+            if self.metrics:
+                self.metrics.warmed(folder, status, time.monotonic() - started)
 
 
-def _fingerprint(folder: str) -> frozenset[tuple[str, int, int]]:
-    """Returns the names, sizes and times of a version's files; a failed version is tried again once they change."""
-    files = set()
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(parent, name)
-            with contextlib.suppress(OSError):
-                entry = os.stat(path)
-                files.add((path, entry.st_size, entry.st_mtime_ns))
-    return frozenset(files)
+@dataclass(eq=False)
+class _Loaded:
+    """A servable, the files that it was loaded from, and the number of requests that use it."""
+
+    servable: Servable
+    files: frozenset[tuple[str, int, int]]
+    requests: int = 0
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """How often in a row a version has failed to load from the same files, and when it was last tried."""
+
+    files: frozenset[tuple[str, int, int]]
+    attempts: int
+    when: float
 
 
 class Model:
@@ -117,59 +106,91 @@ class Model:
     Args:
         name: what requests call it.
         config: where it is and what to serve.
+        loader: loads its versions.
+        settle_seconds: how long the files of a version must have rested before it is loaded.
+
+    Attributes:
+        waits: a version to serve is still being written.
     """
 
-    def __init__(self, name: str, config: ModelConfig) -> None:
+    def __init__(
+        self, name: str, config: ModelConfig, loader: Loader | None = None, settle_seconds: float = 0.0
+    ) -> None:
         self.name = name
         self.config = config
+        self.waits = False
+        self._loader = loader or Loader()
+        self._settling = folders.Settling(settle_seconds)
         self._changed = threading.Condition()
         self._loaded: dict[int, _Loaded] = {}
         self._statuses: dict[int, VersionStatus] = {}
-        self._failed: dict[int, frozenset[tuple[str, int, int]]] = {}
+        self._failed: dict[int, _Failure] = {}
 
     def reconcile(self) -> None:
         """Loads what the policy wants of what is on disk, then unloads what it does not want any more."""
         try:
-            folders = version_folders(self.config.base_path)
+            found = folders.version_folders(self.config.base_path)
         except OSError:
             return  # a base path that is not there yet, or out of reach for a moment, changes nothing
-        serving: list[int] = []
-        for version in sorted(folders, reverse=True):
-            if self.config.policy.wants(version, len(serving)) and self._ensure(version, folders[version]):
+        policy, serving = self.config.policy, list[int]()
+        self.waits = False
+        for version in sorted(found, reverse=True):
+            if policy.wants(version, len(serving)) and self._ensure(version, found[version]):
                 serving.append(version)
+        if not serving and any(policy.wants(version, 0) for version in found):
+            return  # until one of those loads, what serves goes on
         for version in [version for version in self._loaded if version not in serving]:
             self._unload(version)
 
     def _ensure(self, version: int, folder: str) -> bool:
-        """Loads a version unless it is loaded or failed as it stands. Returns whether it serves."""
-        if version in self._loaded:
-            return True
-        before = _fingerprint(folder)
-        if self._failed.get(version) == before:
-            return False
-        self._report(version, "START")
-        self._report(version, "LOADING")
+        """Loads a version unless it is loaded, failed as it stands, or is being written. Returns whether it serves."""
+        loaded, seen = self._loaded.get(version), folders.look(folder)
+        if (loaded and loaded.files == seen.files) or self._is_hopeless(version, seen.files):
+            return loaded is not None
+        if not self._settling.rests(version, seen):
+            self.waits = True
+            return loaded is not None
+        if loaded is None:
+            self._report(version, "START")
+            self._report(version, "LOADING")
         try:
-            servable = Servable(folder)
+            servable = self._loader.load(folder)
         except Exception as error:
-            self._failed[version] = before
-            code = error.code if isinstance(error, ServingError) else Code.INTERNAL
-            message = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
-            self._report(version, "END", code, message)
-            return False
+            attempts = failure.attempts if (failure := self._failed.get(version)) and failure.files == seen.files else 0
+            self._failed[version] = _Failure(seen.files, attempts + 1, time.monotonic())
+            if loaded is None:
+                code = error.code if isinstance(error, ServingError) else Code.INTERNAL
+                message = error.message if isinstance(error, ServingError) else f"{type(error).__name__}: {error}"
+                self._report(version, "END", code, message)
+            return loaded is not None
         self._failed.pop(version, None)
         with self._changed:
-            self._loaded[version] = _Loaded(servable)
-        self._report(version, "AVAILABLE")
+            self._loaded[version] = _Loaded(servable, seen.files)
+            self._statuses[version] = VersionStatus(version, "AVAILABLE")
+        if loaded:
+            self._close(loaded)
         return True
+
+    def _is_hopeless(self, version: int, files: frozenset[tuple[str, int, int]]) -> bool:
+        """Whether these files have failed to load, and it is not time to try them again."""
+        failure = self._failed.get(version)
+        if failure is None or failure.files != files:
+            return False
+        is_due = time.monotonic() - failure.when >= self._loader.retry_seconds
+        return not is_due or failure.attempts > self._loader.retries
 
     def _unload(self, version: int) -> None:
         with self._changed:
             loaded = self._loaded.pop(version)
             self._statuses[version] = VersionStatus(version, "UNLOADING")
+        self._close(loaded)
+        self._report(version, "END")
+
+    def _close(self, loaded: _Loaded) -> None:
+        """Frees a version that no new request gets, once its last one is answered."""
+        with self._changed:
             self._changed.wait_for(lambda: loaded.requests == 0)
         loaded.servable.close()
-        self._report(version, "END")
 
     def unload_all(self) -> None:
         """Unloads every version once its requests are answered."""
@@ -179,6 +200,15 @@ class Model:
     def _report(self, version: int, state: str, code: Code = Code.OK, message: str = "") -> None:
         with self._changed:
             self._statuses[version] = VersionStatus(version, state, code, message)
+
+    @property
+    def serves(self) -> bool:
+        """Whether any version does."""
+        return bool(self._loaded)
+
+    def is_available(self, version: int) -> bool:
+        """Whether a version serves."""
+        return version in self._loaded
 
     @contextlib.contextmanager
     def use(self, version: int | None = None) -> Iterator[tuple[int, Servable]]:

@@ -20,6 +20,7 @@ def test_the_document_and_what_is_kept(ann: Ann, digit: Path, tmp_path: Path) ->
     assert set(found["metrics"]) == {"train", "eval", "test"}
     assert set(found["seconds"]) == {"data", "fit", "test", "export"}
     assert Path(found["serving_dir"]) == tmp_path / "serving" / "lenet5" / found["version"]
+    assert (Path(found["serving_dir"]) / "assets.extra/tf_serving_warmup_requests").stat().st_size > 0
     assert not list(tmp_path.glob("checkpoints/*")), "what is saved needs no checkpoint"
     triple = registry.resolve("lenet5")  # imports the layers that the file names
     model, splits = keras.saving.load_model(tmp_path / "model.keras"), data.load(triple)

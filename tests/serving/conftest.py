@@ -92,6 +92,8 @@ def build_half_plus_two_examples(folder: Path) -> None:
         examples = v1.placeholder(tf.string, name="tf_example")
         feature = v1.FixedLenFeature([1], tf.float32)
         parsed = v1.parse_example(examples, {"x": feature, "x2": v1.FixedLenFeature([1], tf.float32, [0.0])})
+        for one in parsed.values():
+            one.set_shape([None, 1])
         x, x2 = tf.identity(parsed["x"], name="x"), tf.identity(parsed["x2"], name="x2")
         a, b, c = (v1.Variable(value, name=name) for name, value in (("a", 0.5), ("b", 2.0), ("c", 3.0)))
         y, y2, y3 = (
