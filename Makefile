@@ -6,7 +6,8 @@ SHELL := bash
 PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
-BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory
+BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory \
+	serving_latency serving_throughput serving_swaps serving_restart serving_abuse
 BIN := .venv/bin
 export PYTHON
 

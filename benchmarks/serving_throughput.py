@@ -24,12 +24,12 @@ from serving.process import ModelServer
 
 BATCH = 32
 BATCHING = """\
-max_batch_size { value: 64 }
-batch_timeout_micros { value: 0 }
+max_batch_size { value: 32 }
+batch_timeout_micros { value: 10000 }
 max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
 """
-"""Room for every client's request, and no wait: while the graph runs, the next batch fills."""
+"""Room for every client's request; batches of half of the clients, so that one fills while the other runs."""
 
 
 def wires(model: str, protocol: str, images: int) -> list[bytes]:

@@ -82,6 +82,9 @@ class ServingError(Exception):
         self.code = code
         self.message = message
 
+    def __reduce__(self) -> tuple[type[ServingError], tuple[Code, str]]:
+        return type(self), (self.code, self.message)
+
     @property
     def http_status(self) -> int:
         """The HTTP status that stands for the code."""

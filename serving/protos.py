@@ -31,6 +31,7 @@ _MODULES = {
     "example_pb2": "tensorflow.core.example.example_pb2",
     "feature_pb2": "tensorflow.core.example.feature_pb2",
     "saved_model_pb2": "tensorflow.core.protobuf.saved_model_pb2",
+    "config_pb2": "tensorflow.core.protobuf.config_pb2",
     "meta_graph_pb2": "tensorflow.core.protobuf.meta_graph_pb2",
     "tensor_pb2": "tensorflow.core.framework.tensor_pb2",
     "types_pb2": "tensorflow.core.framework.types_pb2",

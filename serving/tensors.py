@@ -34,6 +34,8 @@ _NUMERIC: dict[int, tuple[str, Any, str]] = {
 }
 _DATA_TYPES: dict[np.dtype[Any], int] = {np.dtype(kind): number for number, (_, kind, _) in _NUMERIC.items()}
 _AS_BITS = {19, BFLOAT16}
+_MOST_FILLED_BYTES = 1 << 28
+"""What a tensor may grow to by repeating its last value."""
 
 
 def _entry(data_type: int) -> tuple[str, Any, str]:
@@ -47,6 +49,17 @@ def _entry(data_type: int) -> tuple[str, Any, str]:
             Code.UNIMPLEMENTED, f"tensors of data type {data_type_name(data_type)} cannot be sent or received"
         )
     return entry
+
+
+MOST_STRINGS = 1 << 22
+"""Strings that a tensor of a request may have. Each costs Python more than a number does, and holds up the others."""
+
+
+def check_strings(count: int) -> None:
+    """Raises RESOURCE_EXHAUSTED for a tensor of more strings than a server takes."""
+    if count > MOST_STRINGS:
+        message = f"a tensor of {count} strings is larger than the {MOST_STRINGS} that this server takes"
+        raise ServingError(Code.RESOURCE_EXHAUSTED, message)
 
 
 def data_type_name(data_type: int) -> str:
@@ -136,7 +149,10 @@ def from_proto(proto: Any, name: str) -> np.ndarray:
     for size in shape:
         count *= size
     if proto.dtype == STRING:
-        values: list[bytes] = list(proto.string_val)
+        check_strings(max(len(proto.string_val), count))
+        values = _packed_strings(proto.tensor_content, count) if proto.tensor_content else list(proto.string_val)
+        if values is None:
+            raise broken
         flat = np.empty(len(values), object)
         flat[:] = values
     elif proto.dtype != BFLOAT16 and proto.dtype not in _NUMERIC:
@@ -152,7 +168,36 @@ def from_proto(proto: Any, name: str) -> np.ndarray:
         flat = _from_fields(proto)
     if len(flat) < count:
         flat = _repeat_last(flat, count, proto.dtype)
-    return flat[:count].reshape(shape)
+    try:
+        return flat[:count].reshape(shape)
+    except ValueError:  # no elements, and dimensions that no array may have
+        raise broken from None
+
+
+def _packed_strings(content: bytes, count: int) -> list[bytes] | None:
+    """Returns the strings of a tensor's content: their lengths as varints, then their bytes; None if it is not that."""
+    if count > len(content):  # a length takes a byte at least
+        return None
+    sizes, at = [], 0
+    for _ in range(count):
+        size = shift = 0
+        while True:
+            if at >= len(content) or shift > 28:
+                return None
+            byte = content[at]
+            at += 1
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        sizes.append(size)
+    if at + sum(sizes) != len(content):
+        return None
+    values = []
+    for size in sizes:
+        values.append(content[at : at + size])
+        at += size
+    return values
 
 
 def _from_fields(proto: Any) -> np.ndarray:
@@ -169,8 +214,8 @@ def _from_fields(proto: Any) -> np.ndarray:
 
 
 def _repeat_last(flat: np.ndarray, count: int, data_type: int) -> np.ndarray:
-    """Fills up to `count` values; a proto may claim any shape, so that the size is bounded first."""
-    if count * numpy_type(data_type).itemsize > 1 << 31:
+    """Fills up to `count` values; a few bytes may claim any shape, so that the size is bounded first."""
+    if count * numpy_type(data_type).itemsize > _MOST_FILLED_BYTES:
         raise ServingError(Code.INVALID_ARGUMENT, f"a tensor of {count} elements is too large")
     if flat.dtype == object:
         filled = np.empty(count, object)

@@ -63,6 +63,20 @@ def _batching(flags: argparse.Namespace) -> Any:
     return Parameters.of(read_batching_parameters(path)) if path else Parameters()
 
 
+def _use_threads(flags: argparse.Namespace, batching: Any) -> None:
+    """Gives TensorFlow the threads that the flags say; with batching, the batches that run side by side share the cores
+    and each runs in the thread that formed it: pools on top of those would only get in each other's way.
+    """
+    from serving.server import c_api
+
+    share = max(1, (os.cpu_count() or 1) // batching.num_batch_threads) if batching else 0
+    both = flags.tensorflow_session_parallelism
+    c_api.use_threads(
+        flags.tensorflow_intra_op_parallelism or both or share,
+        flags.tensorflow_inter_op_parallelism or both or (-1 if batching else 0),
+    )
+
+
 def _credentials(flags: argparse.Namespace) -> Any:
     """Returns TLS for gRPC, None where it is in clear."""
     if not flags.ssl_config_file:
@@ -87,9 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = parse(arguments)
 
     from serving.errors import ServingError
+    from serving.server import memory
 
+    memory.tune()
     try:
         metrics, batching, credentials = _metrics(flags), _batching(flags), _credentials(flags)
+        _use_threads(flags, batching)
         models = _models(flags, metrics)
         models.start()  # before the imports below: the models load meanwhile
     except ServingError as error:

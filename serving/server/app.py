@@ -78,6 +78,7 @@ async def serve(flags: argparse.Namespace, models: ModelManager, settings: Setti
         _announce(flags, models, sockets)
         await stop.wait()
         await asyncio.gather(*(close() for close in closers))
+        rest.close()
         runner.close()
     pool.shutdown(wait=False, cancel_futures=True)  # what has not ended by now has had its time
     watching.cancel()

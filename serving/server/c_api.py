@@ -47,6 +47,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "TF_NewBuffer": (POINTER(_Buffer), []),
     "TF_DeleteBuffer": (None, [POINTER(_Buffer)]),
     "TF_NewSessionOptions": (c_void_p, []),
+    "TF_SetConfig": (None, [c_void_p, c_char_p, c_size_t, c_void_p]),
     "TF_DeleteSessionOptions": (None, [c_void_p]),
     "TF_LoadSessionFromSavedModel": (
         c_void_p,
@@ -96,6 +97,23 @@ def library() -> Any:
         function = getattr(opened, name)
         function.restype, function.argtypes = result, arguments
     return opened
+
+
+_config = b""
+"""The ConfigProto of sessions; TensorFlow shares the pools of threads among all of them."""
+
+
+def use_threads(intra_op: int, inter_op: int) -> None:
+    """Sets the threads of sessions that are loaded from now on.
+
+    Args:
+        intra_op: threads that work on one operation; 0 for one a core.
+        inter_op: operations that run side by side; 0 for one a core, -1 runs them in the thread that calls.
+    """
+    global _config
+    _config = protos.config_pb2.ConfigProto(
+        intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op
+    ).SerializeToString()
 
 
 class _Status:
@@ -214,6 +232,8 @@ class Session:
         options, meta_graph = lib.TF_NewSessionOptions(), lib.TF_NewBuffer()
         encoded = (c_char_p * len(tags))(*[tag.encode() for tag in tags])
         try:
+            with _Status() as status:
+                lib.TF_SetConfig(options, _config, len(_config), status)
             with _Status() as status:
                 self._session = lib.TF_LoadSessionFromSavedModel(
                     options, None, os.fsencode(folder), encoded, len(tags), self._graph, meta_graph, status

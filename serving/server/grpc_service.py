@@ -18,6 +18,7 @@ import numpy as np
 from serving import protos, tensors
 from serving.errors import Code, ServingError
 from serving.server import inference
+from serving.server.memory import Trimmer
 from serving.server.models import ModelManager, ModelSpec
 from serving.server.monitoring import Metrics
 from serving.server.requests import Watch, as_serving_error, off_loop, size_of
@@ -47,6 +48,7 @@ class GrpcApi:
 
     def __init__(self, models: ModelManager, runner: Runner, pool: Executor, *, metrics: Metrics | None = None) -> None:
         self._models, self._runner, self._pool, self._metrics = models, runner, pool, metrics
+        self._trimmer = Trimmer()
 
     def server(self, options: Sequence[tuple[str, int | str]] = ()) -> grpc.aio.Server:
         """Returns a server with the services added and no port yet.
@@ -85,10 +87,12 @@ class GrpcApi:
                 watch.done(Code.CANCELLED)
                 raise
             except Exception as exception:
-                error = as_serving_error(exception)
+                error = as_serving_error(exception).with_traceback(None)  # it would hold the request
             else:
                 watch.done(Code.OK)
                 return response
+            finally:
+                self._trimmer.note(len(request))
             watch.done(error.code)
             await context.abort(_STATUS_CODES[int(error.code)], error.message[:_LONGEST])
             raise AssertionError("abort raises")

@@ -19,7 +19,7 @@ import numpy as np
 from serving import tensors
 from serving.errors import Code, ServingError
 from serving.server import json_faults
-from serving.server.servable import TensorInfo
+from serving.server.servable import DEFAULT_SIGNATURE, TensorInfo
 
 _INTEGER_RANGES = {
     3: (-(1 << 31), (1 << 31) - 1),
@@ -59,6 +59,34 @@ def signature_name(document: Mapping[str, Any]) -> str:
             document, "not formatted correctly. 'signature_name' key must be a string value."
         )
     return name
+
+
+Signatures = Mapping[str, Mapping[str, TensorInfo]]
+"""The inputs of each signature."""
+
+
+def predict_request(document: Mapping[str, Any], signatures: Signatures) -> tuple[str, dict[str, np.ndarray], bool]:
+    """Returns the signature that a predict request asks for, its inputs, and whether it is in row format.
+
+    Args:
+        document: the parsed body.
+        signatures: those that the model has.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT with TF Serving's message.
+    """
+    name = signature_name(document) or DEFAULT_SIGNATURE
+    infos = signatures.get(name)
+    if infos is None:
+        raise ServingError(Code.INVALID_ARGUMENT, f'Serving signature name: "{name}" not found in signature def')
+    if not infos:
+        raise ServingError(Code.INVALID_ARGUMENT, f"Failed to get input map for signature: {name}")
+    return name, *request_inputs(document, infos)
+
+
+def predict_body(body: bytes, signatures: Signatures) -> tuple[str, dict[str, np.ndarray], bool]:
+    """Returns what `predict_request` does, from the body."""
+    return predict_request(parse(body), signatures)
 
 
 def request_inputs(document: Mapping[str, Any], infos: Mapping[str, TensorInfo]) -> tuple[dict[str, np.ndarray], bool]:
@@ -151,6 +179,7 @@ def _dense(value: Any, data_type: int) -> np.ndarray | None:
 def _strings(level: list[Any], kinds: set[type], shape: list[int]) -> np.ndarray | None:
     if not kinds <= {str, dict}:
         return None
+    tensors.check_strings(len(level))
     flat = np.empty(len(level), object)
     for index, value in enumerate(level):
         if isinstance(value, str):

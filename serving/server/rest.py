@@ -15,12 +15,11 @@ import numpy as np
 from aiohttp import web
 
 from serving.errors import Code, ServingError
-from serving.server import inference, json_examples, json_models, json_response, json_tensors
+from serving.server import inference, json_examples, json_models, json_response, json_tensors, large_bodies
 from serving.server.models import ModelManager, ModelSpec
 from serving.server.monitoring import Metrics
 from serving.server.requests import Watch, as_serving_error, off_loop, size_of
 from serving.server.running import Runner
-from serving.server.servable import DEFAULT_SIGNATURE
 
 MAX_BODY_BYTES = 1 << 30
 _WHICH = r"(?:/versions/(\d+)|/labels/([^/:]+))?"
@@ -52,6 +51,7 @@ class RestApi:
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._models, self._runner, self._pool, self._metrics = models, runner, pool, metrics
+        self._reader = large_bodies.Reader()
         self._timeout, self._max_body_bytes = timeout_seconds or None, max_body_bytes
         self._verbs: Mapping[str, Callable[[ModelSpec, bytes], Awaitable[bytes]]] = {
             "predict": self._predict,
@@ -68,6 +68,8 @@ class RestApi:
             return web.Response(status=404, body=_NOT_FOUND, content_type="text/html")
         try:
             body = await self._body(request) if request.body_exists else b""
+        except ConnectionError:
+            return web.Response(status=499)  # nobody is there to read it
         except (web.RequestPayloadError, zlib.error) as error:
             return _response(400, _error(f"the request body cannot be read: {error}"))
         if body is None:
@@ -90,6 +92,10 @@ class RestApi:
             raise zlib.error("it ends before its gzip data does")
         return bytes(body)
 
+    def close(self) -> None:
+        """Ends the process that reads large bodies."""
+        self._reader.close()
+
     async def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Returns the HTTP status and the JSON body for a request."""
         watch = Watch(self._models, self._metrics, "REST")
@@ -99,7 +105,8 @@ class RestApi:
             watch.done(Code.CANCELLED)
             raise
         except Exception as exception:
-            error = as_serving_error(exception)
+            # Without its traceback, which holds this frame and with it the request until the garbage is collected.
+            error = as_serving_error(exception).with_traceback(None)
             watch.done(error.code)
             return error.http_status, _error(error.message)
         watch.done(Code.OK)
@@ -124,41 +131,58 @@ class RestApi:
         return json_models.statuses(self._models.model(found.name).statuses(found.version))
 
     async def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
-        document = await off_loop(self._pool, len(body), json_tensors.parse, body)
-        name = json_tensors.signature_name(document) or DEFAULT_SIGNATURE
+        is_large = large_bodies.is_large(body)
+        document = {} if is_large else await off_loop(self._pool, len(body), json_tensors.parse, body)
         with self._models.use(spec) as (_, servable):
-            signature = servable.signatures.get(name)
-            if signature is None:
-                message = f'Serving signature name: "{name}" not found in signature def'
-                raise ServingError(Code.INVALID_ARGUMENT, message)
-            if not signature.inputs:
-                raise ServingError(Code.INVALID_ARGUMENT, f"Failed to get input map for signature: {name}")
-            inputs, by_row = await off_loop(
-                self._pool, len(body), json_tensors.request_inputs, document, signature.inputs
+            known = servable.inputs
+            name, inputs, by_row = (
+                await self._reader.run(json_tensors.predict_body, body, known)
+                if is_large
+                else await off_loop(self._pool, len(body), json_tensors.predict_request, document, known)
             )
             outputs = await self._in_time(self._runner.run(servable, name, inputs))
         return await off_loop(self._pool, size_of(outputs), json_response.response, outputs, by_row)
 
     async def _classify(self, spec: ModelSpec, body: bytes) -> bytes:
-        name, examples = await off_loop(self._pool, len(body), _examples, body)
+        name, examples = await self._examples(body)
         with self._models.use(spec) as (_, servable):
             signature = inference.signature_for(servable, name, inference.CLASSIFY)
             classes = await self._in_time(inference.classify(self._runner, servable, signature, examples))
         return json_examples.classes_response(classes)
 
     async def _regress(self, spec: ModelSpec, body: bytes) -> bytes:
-        name, examples = await off_loop(self._pool, len(body), _examples, body)
+        name, examples = await self._examples(body)
         with self._models.use(spec) as (_, servable):
             signature = inference.signature_for(servable, name, inference.REGRESS)
             values = await self._in_time(inference.regress(self._runner, servable, signature, examples))
         return json_examples.values_response(values)
 
+    async def _examples(self, body: bytes) -> tuple[str, np.ndarray]:
+        """Returns the signature's name and the serialized tf.Examples of a classify or regress request."""
+        if large_bodies.is_large(body):
+            return await self._reader.run(_examples, body)
+        return await off_loop(self._pool, len(body), _examples, body)
+
     async def _in_time(self, running: Awaitable[Any]) -> Any:
+        """Waits for an answer as long as a request may take; `asyncio.wait_for` costs a task of its own."""
+        task, expired = asyncio.current_task(), []
+        if self._timeout is None or task is None:
+            return await running
+
+        def expire() -> None:
+            expired.append(True)
+            task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._timeout, expire)
         try:
-            return await asyncio.wait_for(running, self._timeout)
-        except asyncio.TimeoutError:
+            return await running
+        except asyncio.CancelledError:
+            if not expired:
+                raise
             message = f"Timed out after {self._timeout:g} s (--rest_api_timeout_in_ms)"
             raise ServingError(Code.DEADLINE_EXCEEDED, message) from None
+        finally:
+            timer.cancel()
 
 
 def _examples(body: bytes) -> tuple[str, np.ndarray]:

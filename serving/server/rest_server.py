@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from serving.server.memory import Trimmer
+
 MAX_CONNECTIONS = 1000
 """What comes on top is closed at once, before file descriptors run out."""
 HEADER_SECONDS = 20.0
@@ -63,6 +65,7 @@ class RestServer(web.Server):
         )
         self._handle = handle
         self._budget = _Budget(LARGE_BODIES_BYTES)
+        self._trimmer = Trimmer()
         self._open: dict[RequestHandler, asyncio.TimerHandle] = {}
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
@@ -90,6 +93,7 @@ class RestServer(web.Server):
             return await self._watched(request)
         finally:
             await self._budget.give_back(taken)
+            self._trimmer.note(taken)
 
     async def _watched(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.content.is_eof():

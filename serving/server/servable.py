@@ -77,6 +77,7 @@ class Servable:
     Attributes:
         signature_defs: the SignatureDef protos by name, for the metadata API.
         signatures: the same, read once.
+        inputs: the inputs of each signature.
     """
 
     def __init__(self, folder: str) -> None:
@@ -97,6 +98,7 @@ class Servable:
                 _tensor_infos(definition.outputs),
                 dict(getattr(kept, "defaults", {})),
             )
+        self.inputs = {name: signature.inputs for name, signature in self.signatures.items()}
         self._tensors: dict[str, Any] = {}
 
     def signature(self, name: str) -> Signature:

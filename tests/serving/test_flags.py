@@ -78,12 +78,10 @@ def test_the_config_file_wins_over_the_base_path() -> None:
 
 
 def test_flags_without_effect_are_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    parsed("--num_load_threads=4", "--tensorflow-session-parallelism=2", "--use_tflite_model")
+    parsed("--num_load_threads=4", "--num-unload-threads=2", "--use_tflite_model")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: ")
-    assert all(
-        name in line for name in ("--num_load_threads", "--tensorflow_session_parallelism", "--use_tflite_model")
-    )
+    assert all(name in line for name in ("--num_load_threads", "--num_unload_threads", "--use_tflite_model"))
 
 
 @given(

@@ -102,9 +102,9 @@ def test_config_file(tmp_path: Path) -> None:
     path.write_text(
         'model_config_list { config { name: "a" base_path: "/a" model_platform: "tensorflow" }\n'
         'config { name: "b" base_path: "/b" model_type: TENSORFLOW\n'
-        'model_version_policy { specific { versions: 3 } } }\n'
+        "model_version_policy { specific { versions: 3 } } }\n"
         'config { name: "c" base_path: "/c" model_platform: "tensorflow"\n'
-        'model_version_policy { latest { num_versions: 2 } } } }'
+        "model_version_policy { latest { num_versions: 2 } } } }"
     )
     models = read_config_file(str(path))
     assert models["a"] == ModelConfig("/a", Latest(1))
