@@ -47,7 +47,7 @@ def measure(repeats: int) -> dict[str, Any]:
     from tfx.orchestration.pipeline import Pipeline
 
     from pipelines import factory
-    from pipelines.runners import local
+    from pipelines.runners import beam, local
 
     triple = registry.resolve("linear", DATASET)
     dataset = Repeated(triple.dataset, repeats, len(triple.dataset.index()))
@@ -61,7 +61,7 @@ def measure(repeats: int) -> dict[str, Any]:
             pipeline_root=paths.pipeline,
             components=made.data(),
             metadata_connection_config=metadata.sqlite_metadata_connection_config(paths.metadata),
-            beam_pipeline_args=factory.beam_args(()),
+            beam_pipeline_args=beam.beam_args(()),
         )
         local.run(pipeline, peaks)
     return {"images": dataset.shards()[-1].stop, "peaks": peaks.found}

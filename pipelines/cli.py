@@ -12,6 +12,7 @@ import click
 
 from ann_keras import __version__
 from pipelines import options
+from pipelines.bulk import arguments as bulk
 from pipelines.exits import FAILED, INTERRUPTED, WRONG_ARGUMENTS, essence
 
 KINDS = ("tasks", "models", "datasets")
@@ -133,19 +134,26 @@ def serve(**given: Any) -> int:
 
 @cli.command()
 @click.argument("model")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, metavar="[INPUT...]")
 @click.option(
     "--url",
     help="http://HOST:PORT, or HOST:PORT with --grpc; default: this machine's server, or one for the call.",
 )
 @click.option("--grpc", is_flag=True, help="Asks over gRPC in place of REST.")
 @options.root
+@bulk.options
 @options.as_json
-def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, root: str, as_json: bool) -> int:
-    """Asks a server what MODEL answers to each INPUT, such as an image file."""
+def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, **given: Any) -> int:
+    """Asks a server what MODEL answers to each INPUT, such as an image file; or, with --input, answers files of any
+    size without a server.
+    """
+    if bulk.is_asked(inputs):
+        from pipelines.bulk import command
+
+        return command.predict(model, **given)
     from pipelines import asking
 
-    return asking.predict(model, inputs, url, grpc, root, as_json)
+    return asking.predict(model, inputs, url, grpc, given["root"], given["as_json"])
 
 
 @cli.command()

@@ -27,9 +27,7 @@ from pipelines.components.infra_validator import ServingValidator
 from pipelines.components.reporter import Reporter
 from pipelines.components.task_schema import TaskSchema
 from pipelines.components.validation import StrictExampleValidator
-
-LOCAL_BEAM = ("--runner=FnApiRunner", "--sdk_container_image=none")
-"""In this process. Without the second, TFX packs its own sources up for remote workers before each Beam pipeline."""
+from pipelines.runners.beam import beam_args
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,6 @@ class Options:
     folds: Sequence[dict[str, float]] = ()
     push: bool = True
     local: bool = True
-
-
-def beam_args(given: Sequence[str]) -> list[str]:
-    """The arguments of every Beam component: the user's, and the local runner where they name none."""
-    named = any(argument.startswith("--runner") for argument in given)
-    return [*(() if named else LOCAL_BEAM), *given]
 
 
 def create_pipeline(triple: Triple, paths: Paths, options: Options) -> Pipeline:

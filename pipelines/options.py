@@ -19,7 +19,7 @@ def _settings(context: click.Context, parameter: click.Parameter, given: tuple[s
     return pairs
 
 
-def _all(*options: Any) -> Any:
+def combined(*options: Any) -> Any:
     """One decorator of several, in the order of the help page."""
 
     def decorate(function: Any) -> Any:
@@ -32,7 +32,7 @@ def _all(*options: Any) -> Any:
 
 _share = click.FloatRange(0, 1, min_open=True, max_open=True)
 
-triple = _all(
+triple = combined(
     click.argument("model"),
     click.option("--dataset", metavar="D", help="A name, tfds:NAME or images:PATH; default: an embedded one."),
     click.option("--task", metavar="T", help="Where the model and the dataset fit several."),
@@ -54,7 +54,11 @@ triple = _all(
 )
 """What is fitted, on what, and how that is split."""
 
-pipeline = _all(
+beam_arg = click.option(
+    "--beam-arg", "beam_args", multiple=True, metavar="ARG", help="An argument of every Beam pipeline; repeatable."
+)
+
+pipeline = combined(
     click.option("--tune", is_flag=True, help="Searches the settings first."),
     click.option("--trials", type=click.IntRange(1), default=10, show_default=True, help="Fits that --tune may make."),
     click.option(
@@ -64,9 +68,7 @@ pipeline = _all(
         show_default=True,
         help="Share of unreadable rows left out.",
     ),
-    click.option(
-        "--beam-arg", "beam_args", multiple=True, metavar="ARG", help="An argument of every Beam pipeline; repeatable."
-    ),
+    beam_arg,
 )
 """How the pipeline runs, wherever it does."""
 

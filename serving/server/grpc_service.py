@@ -118,30 +118,31 @@ class GrpcApi:
 
     async def classify(self, data: bytes, watch: Watch) -> bytes:
         """Answers a serialized ClassificationRequest with a serialized ClassificationResponse."""
-        request = await self._parse(protos.classification_pb2.ClassificationRequest, data)
-        spec = _model_spec(request)
-        watch.means("Classify", spec.name)
-        with self._models.use(spec) as (version, servable):
-            signature = inference.signature_for(servable, request.model_spec.signature_name, inference.CLASSIFY)
-            examples = await off_loop(self._pool, len(data), inference.serialized, request.input)
-            classes = await inference.classify(self._runner, servable, signature, examples)
-        response = protos.classification_pb2.ClassificationResponse()
-        _write_spec(response, spec, signature.name, version)
-        inference.write_classes(response.result, classes)
-        return bytes(response.SerializeToString())
+        messages = protos.classification_pb2
+        return await self._infer(
+            "Classify", messages.ClassificationRequest, messages.ClassificationResponse(), data, watch
+        )
 
     async def regress(self, data: bytes, watch: Watch) -> bytes:
         """Answers a serialized RegressionRequest with a serialized RegressionResponse."""
-        request = await self._parse(protos.regression_pb2.RegressionRequest, data)
+        messages = protos.regression_pb2
+        return await self._infer("Regress", messages.RegressionRequest, messages.RegressionResponse(), data, watch)
+
+    async def _infer(self, api: str, message: Any, response: Any, data: bytes, watch: Watch) -> bytes:
+        request = await self._parse(message, data)
         spec = _model_spec(request)
-        watch.means("Regress", spec.name)
+        watch.means(api, spec.name)
+        method = inference.CLASSIFY if api == "Classify" else inference.REGRESS
         with self._models.use(spec) as (version, servable):
-            signature = inference.signature_for(servable, request.model_spec.signature_name, inference.REGRESS)
+            signature = inference.signature_for(servable, request.model_spec.signature_name, method)
             examples = await off_loop(self._pool, len(data), inference.serialized, request.input)
-            values = await inference.regress(self._runner, servable, signature, examples)
-        response = protos.regression_pb2.RegressionResponse()
+            if method == inference.CLASSIFY:
+                classes = await inference.classify(self._runner, servable, signature, examples)
+                inference.write_classes(response.result, classes)
+            else:
+                values = await inference.regress(self._runner, servable, signature, examples)
+                inference.write_regressions(response.result, values)
         _write_spec(response, spec, signature.name, version)
-        inference.write_regressions(response.result, values)
         return bytes(response.SerializeToString())
 
     async def multi_inference(self, data: bytes, watch: Watch) -> bytes:

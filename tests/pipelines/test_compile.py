@@ -11,6 +11,7 @@ from google.protobuf import json_format
 
 from ann_keras import registry
 from pipelines import factory
+from pipelines.runners import beam
 from tests.pipelines.conftest import Ann
 
 IMAGE = "registry.example/ann-keras:1"
@@ -64,9 +65,9 @@ def test_beam_arguments_reach_every_beam_component() -> None:
 
 
 def test_the_local_runner_is_the_default_and_can_be_set_up() -> None:
-    assert factory.beam_args(()) == list(factory.LOCAL_BEAM) and "--runner=FnApiRunner" in factory.LOCAL_BEAM
-    assert factory.beam_args(("--x=2",)) == [*factory.LOCAL_BEAM, "--x=2"]
-    assert factory.beam_args(("--runner", "FlinkRunner")) == ["--runner", "FlinkRunner"]
+    assert beam.beam_args(()) == list(beam.LOCAL_BEAM) and "--runner=FnApiRunner" in beam.LOCAL_BEAM
+    assert beam.beam_args(("--x=2",)) == [*beam.LOCAL_BEAM, "--x=2"]
+    assert beam.beam_args(("--runner", "FlinkRunner")) == ["--runner", "FlinkRunner"]
 
 
 def test_a_tuner_comes_before_the_trainer() -> None:
