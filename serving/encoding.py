@@ -175,7 +175,7 @@ def _converted(name: str, array: np.ndarray, kind: np.dtype[Any]) -> np.ndarray:
     if kind.kind in "iub":  # a float of fewer digits is near the value, another whole number is another value
         changed = converted != array
         if changed.any():
-            message = f"input {name!r} is of type {kind}, which cannot hold {array[changed].flat[0]!r}"
+            message = f"input {name!r} is of type {kind}, which cannot hold {array[changed].flat[0].item()!r}"
             raise ServingError(Code.INVALID_ARGUMENT, message)
     return converted
 

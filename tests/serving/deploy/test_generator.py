@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from serving import protos
 from serving.deploy import Deployment, PushedModelError, deploy
@@ -20,7 +21,10 @@ def content(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_the_newest_whole_version_of_every_model_is_deployed(deployment: Deployment):
     assert [(model.name, model.version) for model in deployment.models] == [("half_plus_two", "10"), ("text", "1")]
-    assert deployment.warnings == []
+    import tensorflow as tf
+
+    is_newer = Version(tf.__version__) >= Version("2.20")  # than the server's 2.19
+    assert len(deployment.warnings) == (2 if is_newer else 0)
     assert set(deployment.files) == set(content(deployment.out))
     for model in deployment.models:
         copied = deployment.out / model.folder
