@@ -102,7 +102,9 @@ def _plain(value: Any) -> Any:
 
 def _description(model: str, root: str) -> dict[str, Any]:
     """What stands beside the newest version that was pushed under the root; empty where there is none."""
-    described = Path(root).glob(f"serving/{model}/*/assets.extra/ann_keras.json")
+    from serving.model_config import DESCRIPTION
+
+    described = Path(root).glob(f"serving/{model}/*/{DESCRIPTION}")
     newest = max(described, key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else -1, default=None)
     return json.loads(newest.read_text(encoding="utf-8")) if newest else {}
 

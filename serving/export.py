@@ -26,9 +26,8 @@ from ann_keras import settings
 from ann_keras.registry import Triple
 from ann_keras.task import Feature, Tensors
 from serving import protos, tensors
+from serving.model_config import DESCRIPTION
 
-DESCRIPTION = "assets.extra/ann_keras.json"
-"""Beside a pushed model: the triple and the features that a client encodes."""
 WARMUP = "assets.extra/tf_serving_warmup_requests"
 """Requests that TF Serving answers before it lets a version serve, so that the first client need not wait."""
 WARMUP_ROWS = 8

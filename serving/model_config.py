@@ -1,4 +1,4 @@
-"""TF Serving's model config file, written for base paths or for a root folder."""
+"""Where pushed models lie and what describes them; TF Serving's model config file for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+
+DESCRIPTION = "assets.extra/ann_keras.json"
+"""Beside a pushed model: the triple and the features that a client encodes."""
 
 
 def model_config_text(models: Mapping[str, str | os.PathLike[str]]) -> str:

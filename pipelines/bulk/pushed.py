@@ -12,11 +12,11 @@ import click
 from ann_keras.task import Feature
 from pipelines.bulk import storage
 from pipelines.exits import UsageError
+from serving.model_config import DESCRIPTION
 
 EXAMPLES, FEATURES = "examples", "serving_default"
 """The signatures that take serialized tf.Examples, and raw features by name."""
 _VERSION = re.compile(r"(\d+)/saved_model\.pb")
-_DESCRIPTION = "assets.extra/ann_keras.json"
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def _signatures(path: str) -> dict[str, tuple[str, ...]]:
 
 def _described(path: str) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
     """The features and classes that stand beside a model; empty where nothing does."""
-    if _DESCRIPTION not in storage.listing(path):
+    if DESCRIPTION not in storage.listing(path):
         return (), ()
-    with storage.read(storage.join(path, _DESCRIPTION)) as file:
+    with storage.read(storage.join(path, DESCRIPTION)) as file:
         description = json.loads(file.read())
     fields = description["features"]
     features = tuple(Feature(one["name"], one["kind"], tuple(one["shape"]), one["dtype"]) for one in fields)

@@ -9,7 +9,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 
 from pipelines import files
-from serving.export import DESCRIPTION
+from serving.model_config import DESCRIPTION
 
 BLESSED, MODEL_ID = "blessed", "current_model_id"
 """Custom properties that the Evaluator gives a blessing."""

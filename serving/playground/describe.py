@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-DESCRIPTION = "assets.extra/ann_keras.json"
+from serving.model_config import DESCRIPTION
+
 _NUMBERS = {"DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"}
 SIGNATURE = "serving_default"
 

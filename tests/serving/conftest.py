@@ -4,7 +4,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
 from serving.process import ModelServer
@@ -139,6 +141,19 @@ def server(saved_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     names = {name: folder / name for name in ("half", "tf1", "text")}
     with ModelServer(names, embedded=True, poll_seconds=0.1) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def channel(server: ModelServer) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(server.grpc_address) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def stub(channel: grpc.Channel) -> Any:
+    from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from tensorflow_serving.apis import (
     inference_pb2,
     model_service_pb2_grpc,
     predict_pb2,
-    prediction_service_pb2_grpc,
     regression_pb2,
 )
 
@@ -28,17 +27,6 @@ from serving.process import ModelServer
 def server(saved_models: Path) -> Iterator[ModelServer]:
     with ModelServer({"default": saved_models / "half_plus_two"}, embedded=True) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def channel(server: ModelServer) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(server.grpc_address) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stub(channel: grpc.Channel) -> Any:
-    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
 def call(server: ModelServer, path: str, body: object = None) -> tuple[int, Any]:

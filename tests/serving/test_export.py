@@ -19,7 +19,8 @@ from ann_keras import data, registry, training
 from ann_keras.task import Feature
 from serving import export as module
 from serving import protos
-from serving.export import DESCRIPTION, WARMUP, export, parsing_spec, request_spec
+from serving.export import WARMUP, export, parsing_spec, request_spec
+from serving.model_config import DESCRIPTION
 from serving.process import ModelServer
 from serving.server import tfrecord
 from serving.server.servable import Servable

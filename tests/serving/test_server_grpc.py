@@ -1,6 +1,5 @@
 """gRPC, spoken by the generated stubs that any client of TF Serving uses."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -13,21 +12,7 @@ from tensorflow_serving.apis import (
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
-    prediction_service_pb2_grpc,
 )
-
-from serving.process import ModelServer
-
-
-@pytest.fixture(scope="module")
-def channel(server: ModelServer) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(server.grpc_address) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stub(channel: grpc.Channel) -> Any:
-    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
 def request(model: str, inputs: dict[str, Any], signature: str = "", **kinds: Any) -> predict_pb2.PredictRequest:
