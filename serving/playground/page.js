@@ -124,11 +124,22 @@ function imageField(feature) {
     shown.onload = () => { shown.hidden = false; };
     shown.src = URL.createObjectURL(blob);
   };
-  const take = (blob) => { if (blob) show(blob, `${blob.name || "pasted"}, ${Math.ceil(blob.size / 1024)} kB`); };
-  const drawn = async () => {
-    if (inked(canvas)) show(await picture(canvas, feature.shape || [], dark.checked), "your drawing, as it is sent");
+  const take = (blob) => {
+    if (!blob) return;
+    drawing = null;
+    show(blob, `${blob.name || "pasted"}, ${Math.ceil(blob.size / 1024)} kB`);
+  };
+  // A picture is made after each stroke; whoever asks meanwhile waits for the one of the last.
+  let drawing = null;
+  const drawn = () => {
+    if (!inked(canvas)) return;
+    const made = picture(canvas, feature.shape || [], dark.checked).then((blob) => {
+      if (drawing === made) show(blob, "your drawing, as it is sent");
+    });
+    drawing = made;
   };
   const clear = () => {
+    drawing = null;
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     show(null, "No picture yet.");
   };
@@ -145,6 +156,7 @@ function imageField(feature) {
   field.paste = take;
   drawable(canvas, brush, drawn);
   return [field, async () => {
+    await drawing;
     if (!chosen) throw new Error(`${feature.name}: choose a picture or draw one`);
     if (chosen.size > MOST_BYTES) throw new Error(`${feature.name}: the picture is larger than 14 MB`);
     return { b64: await base64(chosen) };

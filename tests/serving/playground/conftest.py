@@ -15,12 +15,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     """Their base paths."""
     import tensorflow as tf
 
+    import keras
+
     from ann_keras import data, registry, training
     from serving.export import export
 
     folder = tmp_path_factory.mktemp("serving")
     triple = registry.resolve("mlp", overrides={"units": 128, "depth": 2})
     loaded = data.load(triple)
+    keras.utils.set_random_seed(0)
     model = training.build(triple)
     model.compile("adam", **triple.task.compile_args())
     model.fit(loaded.train.batches(64).repeat(20), shuffle=False, verbose=0)

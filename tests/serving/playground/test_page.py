@@ -113,10 +113,9 @@ def test_most_drawn_digits_are_recognised(chromium, address, tmp_path):
         page.click(".tools button")
         for stroke in strokes:
             page.drag("canvas", stroke)
-        page.until("document.querySelector('.sent').textContent.includes('drawing')")
-        answers[digit] = _ask(page)
+        answers[digit] = _ask(page)  # at once: the page asks with the last stroke in it
     page.screenshot(tmp_path / "desktop.png")
-    assert sum(digit == answer for digit, answer in answers.items()) >= 6, answers
+    assert sum(digit == answer for digit, answer in answers.items()) >= 8, answers
     assert page.problems() == []
 
 
