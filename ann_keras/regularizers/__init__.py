@@ -1,0 +1,1 @@
+"""Regularizers in the theory's terms."""
