@@ -19,6 +19,7 @@ WIRE: dict[str, tuple[str, bool]] = {
     "label": ("int64", False),
     "number": ("float32", True),
     "tensor": ("float32", True),
+    "text": ("string", False),
 }
 """kind -> (dtype in a tf.Example or a request, whether `shape` applies there). An image travels as its encoded
 bytes."""
@@ -31,12 +32,15 @@ class Feature:
     Attributes:
         name: its key in tf.Examples, in requests and in the model's inputs. A dataset calls its features by their
             roles.
-        kind: one of `WIRE`: "image" (encoded JPEG, PNG, BMP or GIF bytes), "label" (a class index), "number", "tensor".
+        kind: one of `WIRE`: "image" (encoded JPEG, PNG, BMP or GIF bytes), "label" (a class index), "number", "tensor",
+            "text" (UTF-8).
         shape: shape of one decoded example without the batch; None where it varies. (height, width, channels) of an
             image.
         dtype: dtype of the decoded value.
         classes: the names of a label's classes, in the order of their indices.
         description: one sentence for the documentation and the schema.
+        optional: whether an example may lack it. A number that is missing is NaN wherever it travels, a text is empty.
+        distinct: how many different values a text has, as far as is known; 0 where it is not.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Feature:
     dtype: str = "float32"
     classes: tuple[str, ...] = ()
     description: str = ""
+    optional: bool = False
+    distinct: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in WIRE:
@@ -65,13 +71,28 @@ class Analyzers(Protocol):
     """Full passes over the training split that `preprocess` may ask for.
 
     Transform answers with tft's analyzers, a script with one local pass, an exported graph with the constants they
-    found.
+    found. No `value` may depend on the answer of another analyzer; every `name` is unique within the task.
     """
 
     def mean(self, value: Any, name: str) -> Any:
-        """Returns the mean, float32 [units], of `value`, float32 [batch, units], over all training examples.
+        """Returns the mean, float32 [units], of `value`, float32 [batch, units], over all training examples."""
 
-        `value` must not depend on the answer of another analyzer; `name` is unique within the task.
+    def moments(self, value: Any, name: str) -> tuple[Any, Any]:
+        """Returns mean and variance, float64 [units], of `value`, float32 [batch, units], over all training examples
+        where it is not NaN; 0 and 0 for a unit that is NaN everywhere.
+        """
+        ...
+
+    def quantiles(self, value: Any, buckets: int, name: str) -> Any:
+        """Returns the boundaries, float32 [buckets - 1] in ascending order, that part the training examples of `value`,
+        float32 [batch], NaN left out, into `buckets` of about the same size.
+        """
+        ...
+
+    def indices(self, value: Any, size: int, name: str) -> Any:
+        """Returns the place of `value`, string [batch], among its `size` most frequent training values, int64 [batch]:
+        0 for the most frequent one, and -1 for a value that is not among them or is empty. Of two that are equally
+        frequent the one that sorts last comes first.
         """
         ...
 
@@ -82,7 +103,8 @@ class Metric:
 
     Attributes:
         name: the field's name, as it stands in reports and JSON: "accuracy", "mean_iou".
-        tfma: class name of the metric in TensorFlow Model Analysis, configured by name and never by object.
+        tfma: class name of the metric in TensorFlow Model Analysis, configured by name and never by object; a dotted
+            one is a class of our own.
         higher_is_better: the direction.
         lower, upper: absolute thresholds; None where there is none. A model outside of them is not blessed.
         change: the largest loss against the last blessed model that still passes, >= 0; None for no such threshold.
@@ -109,7 +131,7 @@ class Evaluation:
     Attributes:
         metrics: what is computed on the test split; the first is the one that leads reports and model selection.
         prediction: the key of postprocess's answer that holds the prediction.
-        slices: features by whose values the metrics are also given apart.
+        slices: features, or outputs of preprocess, by whose values the metrics are also given apart.
         plots: TFMA plot metrics by class name.
     """
 
@@ -130,8 +152,11 @@ class Task:
         inputs: what `preprocess` yields and the model takes.
         outputs: what the model answers: logits.
         preprocess: a pure function of a batch of raw features (and of the label, where present) and of the analyzers.
+            Besides the inputs and the label it may give "weight", each example's weight in the loss, and whatever
+            `postprocess` and the slices of the evaluation read.
         compile_args: a fresh loss and fresh metrics on each call, as keyword arguments of `keras.Model.compile`.
-        postprocess: the model's output -> the named answers of the signature. Part of the exported graph.
+        postprocess: the model's output, and what preprocess gave -> the named answers of the signature. Part of the
+            exported graph.
         evaluation: metrics, slices and thresholds.
         augment: inputs and a seed (int32 [2]) -> inputs, in training only; None for none.
     """
@@ -143,6 +168,11 @@ class Task:
     outputs: Feature
     preprocess: Callable[[Mapping[str, Any], Analyzers], Tensors]
     compile_args: Callable[[], dict[str, Any]]
-    postprocess: Callable[[Any], Tensors]
+    postprocess: Callable[[Any, Tensors], Tensors]
     evaluation: Evaluation
     augment: Callable[[Tensors, Any], Tensors] | None = None
+
+    def answer(self, model: Callable[..., Any], prepared: Tensors) -> Tensors:
+        """What `model` answers to a batch that `preprocess` prepared, by name."""
+        inputs = {feature.name: prepared[feature.name] for feature in self.inputs}
+        return self.postprocess(model(inputs, training=False), prepared)

@@ -7,6 +7,7 @@ worker that gets one opens, checks and encodes its rows by itself and no other p
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,8 @@ class Index:
 
     Attributes:
         keys: str [rows], unique and stable: the same row has the same key however the data is ordered or sharded.
-        labels: int64 [rows], the class index that splits are stratified by.
+        labels: int64 [rows], the class index that splits are stratified by; of a target that is a number, the index of
+            the tenth of the rows that it falls into.
         official: str [rows], the split that the dataset's authors put the row in: "train", "validation" or "test",
             and "" where they did not.
     """
@@ -48,6 +50,24 @@ class Row:
     problem: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows by column, for data that is read many rows at a time.
+
+    Attributes:
+        keys: str [rows].
+        columns: by role: float32 [rows] of a number, object [rows] of bytes of a text, int64 [rows] of a label.
+        problems: why a row cannot be read, by its place in the table; such a row has values that mean nothing.
+    """
+
+    keys: np.ndarray
+    columns: Mapping[str, np.ndarray]
+    problems: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
 class Shard(abc.ABC):
     """A run of rows, [start, stop) of the index, that one worker reads. Picklable, and holds no data itself."""
 
@@ -59,13 +79,29 @@ class Shard(abc.ABC):
         """Yields exactly the rows [start, stop) in order, images checked by decoding them; never all in memory."""
 
 
+class TableShard(Shard):
+    """A shard of rows that are columns of numbers and short texts."""
+
+    @abc.abstractmethod
+    def tables(self) -> Iterator[Table]:
+        """Yields exactly the rows [start, stop) in order, some thousands at a time."""
+
+    def read(self) -> Iterator[Row]:
+        """Yields them one by one."""
+        for table in self.tables():
+            for place, key in enumerate(table.keys):
+                values = {name: column[place] for name, column in table.columns.items()}
+                yield Row(str(key), values, table.problems.get(place, ""))
+
+
 class Dataset(abc.ABC):
     """A source of examples.
 
     Attributes:
         name: as `--dataset` spells it: "digits", "tfds:fashion_mnist", "images:PATH"; the registry
             opens it by that name.
-        features: the features by role ("image", "label"); a role is also the feature's name.
+        features: the features by role ("image", "label", a column's name); a role is also the feature's name. A "label"
+            of kind "label" is a class, one of kind "number" a target in its own unit.
         description, licence, citation: one line each, "" where unknown.
     """
 

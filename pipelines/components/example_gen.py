@@ -85,7 +85,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with fileio.open(report, "r") as file:
             tallies = [Counts(**fields) for fields in json.load(file)]
         total = merge(tallies, dataset.features["label"].classes)
-        total.image = list(dataset.features["image"].shape)
+        images = [feature for feature in dataset.features.values() if feature.kind == "image"]
+        total.image = list(images[0].shape) if len(images) == 1 else []
         for name in ("name", "description", "licence", "citation"):
             setattr(total, name, getattr(dataset, name))
         return total
@@ -153,6 +154,8 @@ def assign(dataset: Dataset, plan: Plan, uri: str, temporary: str) -> list[Work]
         if not files[code]:
             raise DatasetError(f"dataset {dataset.name!r}: no example is left for the split {split!r}")
     wire = {role: feature.wire_dtype for role, feature in dataset.features.items()}
+    if KEY in wire:
+        raise DatasetError(f"dataset {dataset.name!r}: a feature cannot be called {KEY!r}, which names the examples")
     numbered: collections.Counter[int] = collections.Counter()
     works = []
     for shard, rows, present in found:

@@ -14,7 +14,8 @@ from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
-from ann_keras.datasets import digits, splits
+from ann_keras import registry
+from ann_keras.datasets import csv_records, digits, splits
 from ann_keras.datasets.base import DatasetError
 from ann_keras.datasets.splits import Plan
 from pipelines.components import example_gen, example_shards
@@ -153,6 +154,93 @@ def test_a_dataset_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     work = example_shards.Work(shard, bytes(4), files, str(tmp_path), wire, tuple("0123456789"))
     assert "3 examples where there were 4" in example_shards.write_shard(work).failure
     assert not (tmp_path / "part").exists()
+
+
+def write_table(path: Path, rows: int = 60, bad: str = "") -> Path:
+    lines = [
+        f"{row / 8},{'' if row % 7 == 0 else row},{'xyz'[row % 3] if row % 5 else 'NA'},{row % 4}"
+        for row in range(rows)
+    ]
+    lines[3] = bad or lines[3]
+    path.write_text("\n".join(["a,key,text,target", *lines, ""]))
+    return path
+
+
+def parsed(uri: Path, spec: dict[str, Any]) -> dict[str, dict[bytes, Any]]:
+    """Split -> key -> example."""
+    found: dict[str, dict[bytes, Any]] = {}
+    for split in example_gen.SPLITS:
+        files = sorted(str(path) for path in (uri / f"Split-{split}").iterdir())
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+        examples = records.map(lambda one: tf.io.parse_single_example(one, spec)).as_numpy_iterator()
+        found[split] = {example.pop("key"): example for example in examples}
+    return found
+
+
+def test_a_table_with_a_number_as_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_records, "BLOCK_BYTES", 128)
+    monkeypatch.setattr(example_shards, "ENCODED_ROWS", 3)
+    name = f"csv:{write_table(tmp_path / 'x.csv')}?label=a"
+    run(name, tmp_path / "out")
+    dataset = registry.open_dataset(name)
+    assert len(dataset.shards()) > 3
+    spec = {role: tf.io.FixedLenFeature([], feature.wire_dtype) for role, feature in dataset.features.items()} | {
+        "key": tf.io.FixedLenFeature([], tf.string)
+    }
+    found = parsed(tmp_path / "out", spec)
+    split = Plan().assign(dataset.index())
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 42, "eval": 9, "test": 9}
+    rows = [row for shard in dataset.shards() for row in shard.read()]
+    for place, row in enumerate(rows):
+        np.testing.assert_equal(found[split[place]][row.key.encode()], row.values)
+    # 0, 7, 14 and so on have no number, every fifth has no text.
+    assert sum(np.isnan(row["key_2"]) for rows in found.values() for row in rows.values()) == 9
+    assert sum(row["text"] == b"" for rows in found.values() for row in rows.values()) == 12
+    counts = example_gen.read_counts(str(tmp_path / "out"))
+    assert counts.counts == {"train": {"examples": 42}, "eval": {"examples": 9}, "test": {"examples": 9}}
+    assert (counts.classes, counts.image, counts.bad_count) == ([], [], 0)
+
+
+def test_a_table_with_classes_and_unreadable_rows(tmp_path: Path) -> None:
+    name = f"csv:{write_table(tmp_path / 'x.csv', bad='two,1,x,3')}?label=target&as=label"
+    run(name, tmp_path / "out", max_bad_fraction=0.02)
+    counts = example_gen.read_counts(str(tmp_path / "out"))
+    assert counts.classes == ["0", "1", "2", "3"]
+    assert counts.bad_count == len(counts.bad_first) == 1
+    with pytest.raises(DatasetError, match=r"1 of 60 examples cannot be read.*x.csv line 5: column 'a' holds 'two'"):
+        example_gen.check(counts, 0.0)
+    totals = {label: sum(counted[label] for counted in counts.counts.values()) for label in counts.classes}
+    assert totals == {"0": 15, "1": 15, "2": 15, "3": 14}
+
+
+def test_tables_and_rows_make_the_same_examples() -> None:
+    dataset = registry.open_dataset("diabetes")
+    wire = {role: feature.wire_dtype for role, feature in dataset.features.items()}
+    (shard,) = dataset.shards()
+    (table,) = shard.tables()  # type: ignore[attr-defined]
+    by_column = list(example_shards.to_examples(table, np.array([5, 0, 441]), wire))
+    rows = list(shard.read())
+    by_row = [example_shards.to_example(rows[place], wire) for place in (5, 0, 441)]
+    assert [tf.train.Example.FromString(one) for one in by_column] == [
+        tf.train.Example.FromString(one) for one in by_row
+    ]
+
+
+def test_a_table_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
+    (shard,) = registry.open_dataset("iris").shards()
+    wire = {"petal_width_cm": "float32", "label": "int64"}
+    work = example_shards.Work(
+        shard, bytes(151), {"train": str(tmp_path / "part")}, str(tmp_path), wire, ("a", "b", "c")
+    )
+    assert "150 examples where there were 151" in example_shards.write_shard(work).failure
+    assert not (tmp_path / "part").exists()
+
+
+def test_a_feature_cannot_be_called_key(tmp_path: Path) -> None:
+    dataset = digits.load()
+    dataset.features = {**dataset.features, "key": dataset.features["image"]}
+    with pytest.raises(DatasetError, match="a feature cannot be called 'key'"):
+        example_gen.assign(dataset, Plan(), str(tmp_path), str(tmp_path))
 
 
 def test_the_component() -> None:
