@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ann_keras.datasets.base import Dataset, DatasetError, Row
+from ann_keras.analysis import READ_BATCH, Constants, analyze
+from ann_keras.datasets.base import Dataset, DatasetError, Row, Table, TableShard
 from ann_keras.datasets.splits import Plan
 from ann_keras.registry import Triple
 from ann_keras.task import Feature, Task, Tensors
 
-READ_BATCH = 256
+__all__ = ["Constants", "Data", "Split", "analyze", "load", "prepare", "read", "read_rows", "view"]
+
+WEIGHT = "weight"
+"""What `preprocess` calls the weight of an example in the loss, float32 [batch], where it gives one."""
 SHUFFLE_RECORDS = 8192
 """Encoded records that a streamed split mixes at a time."""
 
@@ -35,6 +39,7 @@ class Split:
         label: key of the label among them.
         size: number of records; None to count them.
         memory_mb: largest preprocessed size in MiB that is held in memory.
+        mixed: a seed -> the records of all files by turns, for a streamed epoch; None for `records`, in their order.
     """
 
     records: tf.data.Dataset
@@ -42,6 +47,7 @@ class Split:
     label: str
     size: int | None = None
     memory_mb: int = 4096
+    mixed: Callable[[Any], tf.data.Dataset] | None = None
 
     def __post_init__(self) -> None:
         if self.size is None:
@@ -75,7 +81,7 @@ class Split:
         return math.ceil(len(self) / batch_size)
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
-        """All examples once, in order: (inputs by name, label), batched."""
+        """All examples once, in order: (inputs by name, label), with a third part where examples have weights."""
         if self.arrays is None:
             return self._transformed(self.records, batch_size).map(self._pair).prefetch(tf.data.AUTOTUNE)
         gather = functools.partial(self._gather, self._tensors)
@@ -124,15 +130,17 @@ class Split:
         )
 
     def _streamed_epoch(self, epoch: Any, *, batch_size: int, seed: int) -> tf.data.Dataset:
-        mixed = self.records.shuffle(SHUFFLE_RECORDS, seed=seed + epoch, reshuffle_each_iteration=False)
+        records = self.mixed(seed + epoch) if self.mixed else self.records
+        mixed = records.shuffle(SHUFFLE_RECORDS, seed=seed + epoch, reshuffle_each_iteration=False)
         return self._transformed(mixed, batch_size)
 
     def _transformed(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
         return records.batch(batch_size).map(self.transform, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def _pair(self, tensors: Tensors) -> tuple[Tensors, Any]:
+    def _pair(self, tensors: Tensors) -> tuple[Any, ...]:
         inputs = dict(tensors)
-        return inputs, inputs.pop(self.label)
+        label = inputs.pop(self.label)
+        return (inputs, label, inputs.pop(WEIGHT)) if WEIGHT in inputs else (inputs, label)
 
     @staticmethod
     def _gather(tensors: Tensors, rows: Any) -> Tensors:
@@ -141,50 +149,6 @@ class Split:
 
 def _count(total: Any, batch: Any) -> Any:
     return total + tf.cast(tf.shape(tf.nest.flatten(batch)[0])[0], tf.int64)
-
-
-class Constants:
-    """Analyzers whose answers are known."""
-
-    def __init__(self, found: Mapping[str, np.ndarray]) -> None:
-        self.found = dict(found)
-
-    def mean(self, value: Any, name: str) -> Any:
-        """The mean found earlier under `name`, float32 [units]."""
-        return tf.constant(self.found[name], tf.float32)
-
-
-class _Recorder:
-    """Analyzers that note what they were asked for, and answer with zeros for the time being."""
-
-    def __init__(self) -> None:
-        self.asked: Tensors = {}
-
-    def mean(self, value: Any, name: str) -> Any:
-        self.asked[name] = value
-        return tf.zeros(value.shape[1:], tf.float32)
-
-
-def analyze(task: Task, records: tf.data.Dataset) -> Constants:
-    """Makes one pass over raw training records and returns what the task's analyzers find.
-
-    Args:
-        task: whose preprocess asks.
-        records: single raw records, as of `Split.records`.
-    """
-
-    def asked(raw: Tensors) -> Tensors:
-        recorder = _Recorder()
-        task.preprocess(raw, recorder)
-        return recorder.asked
-
-    sums: dict[str, np.ndarray] = {}
-    rows = 0
-    for batch in records.batch(READ_BATCH).map(asked, num_parallel_calls=tf.data.AUTOTUNE).as_numpy_iterator():
-        for name, value in batch.items():
-            sums[name] = sums.get(name, 0.0) + value.sum(axis=0, dtype=np.float64)
-        rows += len(next(iter(batch.values()), ()))
-    return Constants({name: (total / rows).astype(np.float32) for name, total in sums.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +165,17 @@ class Data:
     eval: Split
     test: Split
     transform: Callable[[Tensors], Tensors]
-    rows: Mapping[str, list[Row]]
+    rows: Mapping[str, Rows]
+
+
+def view(task: Task, transform: Callable[[Any], Tensors]) -> Callable[[Any], Tensors]:
+    """Of what `transform` gives, what training reads: the task's inputs, its label and the weight."""
+    names = {*(feature.name for feature in task.inputs), task.label.name, WEIGHT}
+
+    def seen(raw: Any) -> Tensors:
+        return {name: value for name, value in transform(raw).items() if name in names}
+
+    return seen
 
 
 def load(triple: Triple, plan: Plan | None = None) -> Data:
@@ -214,48 +188,116 @@ def load(triple: Triple, plan: Plan | None = None) -> Data:
     Raises:
         DatasetError: for a row that cannot be read, naming it, and for an empty split.
     """
-    rows = read_rows(triple.dataset, plan or Plan())
+    return prepare(triple, read_rows(triple.dataset, plan or Plan()))
+
+
+def prepare(triple: Triple, rows: Mapping[str, Rows]) -> Data:
+    """Preprocesses the rows of "train", "eval" and "test", with what the training rows alone tell."""
     features = (*triple.task.features, triple.task.label)
-    records = {name: _records(split, features) for name, split in rows.items()}
+    records = {name: split.records(features) for name, split in rows.items()}
     constants = analyze(triple.task, records["train"])
 
     def transform(raw: Tensors) -> Tensors:
         return triple.task.preprocess(raw, constants)
 
+    seen = view(triple.task, transform)
     splits = {
-        name: Split(records[name], transform, triple.task.label.name, len(rows[name]), triple.training.memory_mb)
-        for name in records
+        name: Split(records[name], seen, triple.task.label.name, len(rows[name]), triple.memory_mb) for name in records
     }
     return Data(**splits, transform=transform, rows=rows)
 
 
-def read_rows(dataset: Dataset, plan: Plan) -> dict[str, list[Row]]:
+class Rows(Sequence[Row]):
+    """Rows in memory: those of a table by column, others one by one.
+
+    Args:
+        rows: one Row each, or all of them as a table.
+    """
+
+    def __init__(self, rows: Sequence[Row] | Table) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        if not isinstance(self._rows, Table):
+            return self._rows[place]
+        values = {name: column[place] for name, column in self._rows.columns.items()}
+        return Row(str(self._rows.keys[place]), values)
+
+    def take(self, places: np.ndarray) -> Rows:
+        """The rows at `places`, int [rows], which may repeat."""
+        if isinstance(self._rows, Table):
+            columns = {name: column[places] for name, column in self._rows.columns.items()}
+            return Rows(Table(self._rows.keys[places], columns))
+        return Rows([self._rows[place] for place in places])
+
+    def records(self, features: Sequence[Feature]) -> tf.data.Dataset:
+        """The raw features, one record a row."""
+        columns = {}
+        for feature in features:
+            if isinstance(self._rows, Table):
+                values: Any = self._rows.columns[feature.name]
+            else:
+                values = [row.values[feature.name] for row in self._rows]
+            columns[feature.name] = tf.constant(values, feature.wire_dtype)
+        return tf.data.Dataset.from_tensor_slices(columns)
+
+
+def read(dataset: Dataset, wanted: np.ndarray | None = None) -> Rows:
+    """Reads a dataset into memory.
+
+    Args:
+        dataset: any.
+        wanted: bool [rows]; rows outside of it are left out of sight, and are read and forgotten. None for all.
+
+    Raises:
+        DatasetError: for a wanted row that cannot be read, naming it.
+    """
+    tables: list[Table] = []
+    rows: list[Row] = []
+    position = 0
+    for shard in dataset.shards():
+        if isinstance(shard, TableShard):
+            for table in shard.tables():
+                for place, problem in table.problems.items():
+                    _check(dataset, str(table.keys[place]), problem, wanted is None or wanted[position + place])
+                tables.append(table)
+                position += len(table)
+            continue
+        for row in shard.read():
+            _check(dataset, row.key, row.problem, wanted is None or wanted[position])
+            rows.append(row)
+            position += 1
+    return Rows(_joined(tables) if tables else rows)
+
+
+def _check(dataset: Dataset, key: str, problem: str, wanted: Any) -> None:
+    if problem and wanted:
+        raise DatasetError(f"{dataset.name}: {key} cannot be read: {problem}")
+
+
+def _joined(tables: Sequence[Table]) -> Table:
+    columns = {name: np.concatenate([table.columns[name] for table in tables]) for name in tables[0].columns}
+    return Table(np.concatenate([table.keys for table in tables]), columns)
+
+
+def read_rows(dataset: Dataset, plan: Plan) -> dict[str, Rows]:
     """The rows of "train", "eval" and "test", encoded, in the order of the dataset.
 
     Raises:
         DatasetError: for a row that cannot be read, naming it, and for an empty split.
     """
-    rows: dict[str, list[Row]] = {"train": [], "eval": [], "test": []}
     names = plan.assign(dataset.index(), dataset.features["label"].classes)
-    for name, row in zip(names, _read(dataset), strict=True):
-        if row.problem:
-            raise DatasetError(f"{dataset.name}: {row.key} cannot be read: {row.problem}")
-        if name:
-            rows[str(name)].append(row)
+    everything = read(dataset, names != "")
+    if len(everything) != len(names):
+        problem = f"{len(everything)} examples where there were {len(names)}"
+        raise DatasetError(f"{dataset.name}: the dataset changed while it was read: {problem}")
+    rows = {name: everything.take(np.flatnonzero(names == name)) for name in ("train", "eval", "test")}
     for name, split in rows.items():
-        if not split:
+        if not len(split):
             raise DatasetError(f"{dataset.name}: no example is left for the {name} split")
     return rows
-
-
-def _read(dataset: Dataset) -> Iterator[Row]:
-    for shard in dataset.shards():
-        yield from shard.read()
-
-
-def _records(rows: list[Row], features: tuple[Feature, ...]) -> tf.data.Dataset:
-    columns = {
-        feature.name: tf.constant([row.values[feature.name] for row in rows], feature.wire_dtype)
-        for feature in features
-    }
-    return tf.data.Dataset.from_tensor_slices(columns)

@@ -1,4 +1,4 @@
-"""The names that can be asked for: three plain dicts of dotted paths, looked up by name and imported lazily."""
+"""The names that can be asked for: plain dicts of dotted paths, looked up by name and imported lazily."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from ann_keras.task import Task
 
 TASKS = {
     "image_classification": "ann_keras.tasks.image_classification",
+    "classification": "ann_keras.tasks.classification",
+    "regression": "ann_keras.tasks.regression",
 }
 
 MODELS = {
     "knn": "ann_keras.models.classic.knn",
+    "perceptron": "ann_keras.models.feed_forward.perceptron",
     "linear": "ann_keras.models.feed_forward.linear",
     "mlp": "ann_keras.models.feed_forward.mlp",
     "lenet5": "ann_keras.models.convolutional.lenet5",
@@ -28,12 +31,46 @@ MODELS = {
 
 DATASETS = {
     "digits": "ann_keras.datasets.digits",
+    "breast_cancer": "ann_keras.datasets.breast_cancer",
+    "wine": "ann_keras.datasets.wine",
+    "iris": "ann_keras.datasets.iris",
+    "diabetes": "ann_keras.datasets.diabetes",
     "tfds": "ann_keras.datasets.tfds_source",
     "images": "ann_keras.datasets.image_folder",
+    "csv": "ann_keras.datasets.csv_file",
 }
 """A name, or the scheme of `scheme:argument`."""
 
-SCHEMES = {"tfds": "tfds:NAME", "images": "images:PATH"}
+LABS = {
+    "gaussian_mean": "ann_keras.labs.gaussian_mean",
+    "squares_or_cross_entropy": "ann_keras.labs.squares_or_cross_entropy",
+    "perceptron_or_logistic": "ann_keras.labs.perceptron_or_logistic",
+    "universal_approximation": "ann_keras.labs.universal_approximation",
+    "width_and_data": "ann_keras.labs.width_and_data",
+    "random_labels": "ann_keras.labs.random_labels",
+    "optimism": "ann_keras.labs.optimism",
+    "validation_luck": "ann_keras.labs.validation_luck",
+    "stratified_split": "ann_keras.labs.stratified_split",
+    "early_stopping": "ann_keras.labs.early_stopping",
+    "ridge_and_lasso": "ann_keras.labs.ridge_and_lasso",
+    "weight_prior": "ann_keras.labs.weight_prior",
+    "gamma_by_cross_validation": "ann_keras.labs.gamma_by_cross_validation",
+    "dropout_ensemble": "ann_keras.labs.dropout_ensemble",
+    "vanishing_gradients": "ann_keras.labs.vanishing_gradients",
+    "dying_relus": "ann_keras.labs.dying_relus",
+    "sparse_activation": "ann_keras.labs.sparse_activation",
+    "initialisation": "ann_keras.labs.initialisation",
+    "momentum": "ann_keras.labs.momentum",
+    "adaptive_rates": "ann_keras.labs.adaptive_rates",
+    "saddle_points": "ann_keras.labs.saddle_points",
+    "batch_normalisation": "ann_keras.labs.batch_normalisation",
+    "filters": "ann_keras.labs.filters",
+    "shifted_neighbours": "ann_keras.labs.shifted_neighbours",
+    "linear_templates": "ann_keras.labs.linear_templates",
+}
+"""Experiments of `ann lab`, in the order of the course."""
+
+SCHEMES = {"tfds": "tfds:NAME", "images": "images:PATH", "csv": "csv:PATH"}
 """How the datasets that take an argument are spelt."""
 
 
@@ -57,6 +94,13 @@ class Triple:
     config: Any
     task_config: Any
     training: Any
+
+    @property
+    def memory_mb(self) -> int:
+        """Largest preprocessed split in MiB that is held in memory."""
+        if self.training.memory_mb is not None:
+            return int(self.training.memory_mb)
+        return 4096 if any(feature.kind == "image" for feature in self.task.features) else 64
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -88,13 +132,29 @@ def resolve(
     source = open_dataset(dataset_name)
     problems = []
     for task_module, (config, task_config, training) in candidates:
-        missing = task_module.missing_roles(source.features)
+        fitting = _labelled(source, task_module) if task is not None else source
+        missing = task_module.missing_roles(fitting.features)
         if not missing:
-            bound = task_module.bind(source.features, task_config)
-            return Triple(model, dataset_name, bound, module, source, config, task_config, training)
+            bound = task_module.bind(fitting.features, task_config)
+            named = fitting.name if fitting is not source else dataset_name
+            return Triple(model, named, bound, module, fitting, config, task_config, training)
         problems.append(f"{task_module.__name__.rsplit('.', 1)[1]} needs {', '.join(missing)}")
     have = ", ".join(f"{role} ({feature.kind})" for role, feature in source.features.items()) or "none"
     raise ValueError(f"dataset {dataset_name!r} does not fit {model}: {'; '.join(problems)}; its features are {have}")
+
+
+def _labelled(source: Dataset, task: ModuleType) -> Dataset:
+    """The dataset with its label as the task wants it, where the data can be read both ways: a column of whole numbers.
+
+    Raises:
+        ValueError: where the label cannot be read so.
+    """
+    kind = task.ROLES.get("label")
+    label = source.features.get("label")
+    if label is None or kind in (None, label.kind) or not hasattr(source, "labelled"):
+        return source
+    found: Dataset = source.labelled(kind)
+    return found
 
 
 def _tasks(model: str, module: ModuleType, task: str | None) -> list[ModuleType]:

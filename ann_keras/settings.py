@@ -50,21 +50,42 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+OPTIMIZERS = (
+    "adam",
+    "sgd",
+    "plain_sgd",
+    "nesterov",
+    "course_momentum",
+    "course_nesterov",
+    "rprop",
+    "adagrad",
+    "rmsprop",
+    "adadelta",
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Training:
     """Settings of a fit, the same for every model; a model's module may carry its own defaults as TRAINING."""
 
     epochs: int = setting(60, "epochs at most; early stopping ends sooner", low=1)
     batch_size: int = setting(64, "examples a step", low=1)
-    optimizer: str = setting("adam", "the optimizer", choices=("adam", "sgd"))
+    optimizer: str = setting(
+        "adam",
+        "the rule of the steps: sgd has Keras's momentum, plain_sgd none, nesterov looks ahead; rprop wants one batch",
+        choices=OPTIMIZERS,
+    )
+    momentum: float = setting(0.9, "of sgd, nesterov and the course's two forms", low=0, high=0.999)
     learning_rate: float = setting(1e-3, "the first step size", low=1e-8, high=10, search=Range(1e-4, 1e-2, log=True))
     decay: str = setting("none", "course of the step size over `epochs`", choices=("none", "cosine"))
     patience: int = setting(8, "epochs without a better validation loss before training stops", low=1)
     mixed_precision: bool = setting(False, "compute in 16 bits, keep the weights in 32")
     strategy: str = setting("none", "tf.distribute strategy", choices=("none", "mirrored", "multi_worker_mirrored"))
     jit_compile: bool = setting(False, "compile the training step with XLA")
-    memory_mb: int = setting(
-        4096, "largest preprocessed split in MiB that is held in memory; a larger one is streamed", low=0
+    memory_mb: int | None = setting(
+        None,
+        "largest preprocessed split in MiB that is held in memory, larger ones are streamed; none: 64, 4096 of images",
+        low=0,
     )
 
 
@@ -153,10 +174,12 @@ def _parse(hint: Any, value: Any) -> Any:
             return None
         hint = next(option for option in typing.get_args(hint) if option is not type(None))
     if typing.get_origin(hint) is tuple:
-        items = value.replace("x", ",").split(",") if isinstance(value, str) else value
-        if not isinstance(items, Sequence):
+        kind = typing.get_args(hint)[0]
+        if isinstance(value, str):  # sizes are also written 28x28
+            value = (value if kind is str else value.replace("x", ",")).split(",")
+        if not isinstance(value, Sequence):
             raise ValueError
-        return tuple(_parse(typing.get_args(hint)[0], item) for item in items if item != "")
+        return tuple(_parse(kind, item) for item in value if item != "")
     if hint is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in words:
@@ -174,7 +197,7 @@ def _parse(hint: Any, value: Any) -> Any:
 
 def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is tuple:
-        return "numbers separated by commas"
+        return "names separated by commas" if typing.get_args(hint)[0] is str else "numbers separated by commas"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     options = [option for option in typing.get_args(hint) if option is not type(None)] or [hint]
     return names.get(options[0], str(options[0]))

@@ -33,6 +33,8 @@ def _add(message: schema_pb2.Schema, feature: Feature) -> None:
     )
     if feature.kind == "image":
         added.image_domain.SetInParent()
+    if feature.kind == "number" and not feature.optional:
+        added.float_domain.CopyFrom(schema_pb2.FloatDomain(disallow_nan=True, disallow_inf=True))
     if feature.classes:
         added.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=len(feature.classes) - 1, is_categorical=True))
 
@@ -42,12 +44,20 @@ def eval_config(task: Task) -> Any:
     import tensorflow_model_analysis as tfma
 
     evaluation: Evaluation = task.evaluation
+    raw = {feature.name for feature in (*task.features, task.label)}
+    made = [name for name in evaluation.slices if name not in raw]
     metrics = [tfma.MetricConfig(class_name="ExampleCount")]
     metrics += [_metric(tfma, metric) for metric in evaluation.metrics]
     metrics += [tfma.MetricConfig(class_name=name) for name in evaluation.plots]
     return tfma.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(signature_name="examples", label_key=task.label.name, prediction_key=evaluation.prediction)
+            tfma.ModelSpec(
+                signature_name="examples",
+                label_key=task.label.name,
+                prediction_key=evaluation.prediction,
+                # Slices by what is no raw feature are made by the graph that prepares the inputs.
+                preprocessing_function_names=["transform_features"] if made else [],
+            )
         ],
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in evaluation.slices)],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
@@ -55,7 +65,9 @@ def eval_config(task: Task) -> Any:
 
 
 def _metric(tfma: Any, metric: Metric) -> Any:
-    """A metric with its thresholds on the whole split; TFMA would hold every slice to one that names no slice."""
+    """A metric, TFMA's or ours, with its thresholds on the whole split; TFMA would hold every slice to one that names
+    no slice.
+    """
     threshold = tfma.MetricThreshold()
     if metric.lower is not None:
         threshold.value_threshold.lower_bound.value = metric.lower
@@ -66,7 +78,8 @@ def _metric(tfma: Any, metric: Metric) -> Any:
         higher, lower = tfma.MetricDirection.HIGHER_IS_BETTER, tfma.MetricDirection.LOWER_IS_BETTER
         change.direction = higher if metric.higher_is_better else lower
         change.absolute.value = -metric.change if metric.higher_is_better else metric.change
-    config = tfma.MetricConfig(class_name=metric.tfma, config=json.dumps({"name": metric.name}))
+    module, _, class_name = metric.tfma.rpartition(".")
+    config = tfma.MetricConfig(class_name=class_name, module=module, config=json.dumps({"name": metric.name}))
     if threshold.ByteSize():
         config.per_slice_thresholds.add(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
     return config

@@ -17,6 +17,7 @@ import tensorflow as tf
 from ann_keras.datasets import images
 from ann_keras.settings import setting
 from ann_keras.task import Analyzers, Evaluation, Feature, Metric, Task, Tensors
+from ann_keras.tasks import answers
 
 DEFAULT_DATASET = "digits"
 ROLES = {"image": "image", "label": "label"}
@@ -190,21 +191,16 @@ def compile_args() -> dict[str, Any]:
     }
 
 
-def postprocess(logits: Any, *, classes: tuple[str, ...]) -> Tensors:
+def postprocess(logits: Any, prepared: Tensors | None = None, *, classes: tuple[str, ...]) -> Tensors:
     """Names the answer.
 
     Args:
         logits: float32 [batch, classes].
+        prepared: not read.
         classes: the names, in the order of the logits.
 
     Returns:
         "label": string [batch], the most probable class; "classes": string [batch, classes], all names;
         "probabilities": float32 [batch, classes] in [0, 1], in the same order.
     """
-    probabilities = tf.nn.softmax(tf.cast(logits, tf.float32))
-    names = tf.constant(classes)
-    return {
-        "label": tf.gather(names, tf.argmax(probabilities, axis=-1)),
-        "classes": tf.tile(names[tf.newaxis], [tf.shape(probabilities)[0], 1]),
-        "probabilities": probabilities,
-    }
+    return answers.classes(tf.nn.softmax(tf.cast(logits, tf.float32)), classes)

@@ -151,7 +151,7 @@ def test_exported_signatures_answer_the_same(case: Case, tmp_path: Path) -> None
     export(case.triple, model, transform, path)
     raw = {name: tf.constant(values) for name, values in case.raw.items()}
     inputs = {name: value.numpy() for name, value in transform(raw).items()}
-    answers = {name: value.numpy() for name, value in task.postprocess(model(inputs, training=False)).items()}
+    answers = {name: value.numpy() for name, value in task.answer(model, inputs).items()}
     requests = {
         "serving_default": (raw, answers),
         "examples": ({"examples": tf.constant(case.serialized)}, answers),
@@ -160,6 +160,9 @@ def test_exported_signatures_answer_the_same(case: Case, tmp_path: Path) -> None
     if task.label.classes:
         classified = {"classes": answers["classes"], "scores": answers["probabilities"]}
         requests["classify"] = ({"inputs": tf.constant(case.serialized)}, classified)
+    if task.label.kind == "number":
+        outputs = {"outputs": answers[task.evaluation.prediction]}
+        requests["regress"] = ({"inputs": tf.constant(case.serialized)}, outputs)
     loaded = tf.saved_model.load(path)
     assert set(loaded.signatures) == set(requests)
     for name, (request, expected) in requests.items():
@@ -172,7 +175,7 @@ def _in_a_session(path: str, signature: str, request: dict[str, tf.Tensor]) -> d
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         definition = v1.saved_model.loader.load(session, ["serve"], path).signature_def[signature]
-        method = "classify" if signature == "classify" else "predict"
+        method = signature if signature in ("classify", "regress") else "predict"
         assert definition.method_name == f"tensorflow/serving/{method}"
         assert set(definition.inputs) == set(request)
         feed = {definition.inputs[name].name: value.numpy() for name, value in request.items()}

@@ -23,7 +23,7 @@ def said(*args: Any, **kwargs: Any) -> str:
 
 def test_unknown_names_list_the_known_ones() -> None:
     assert said("lenet") == f"unknown model 'lenet'; the models are {', '.join(registry.MODELS)}"
-    known = "digits, tfds:NAME, images:PATH"
+    known = "digits, breast_cancer, wine, iris, diabetes, tfds:NAME, images:PATH, csv:PATH"
     for name in ("mnist", "tfds", "tfds:", "images:", "digits:8", ""):
         if name:
             assert said("mlp", name) == f"unknown dataset {name!r}; the datasets are {known}"
@@ -32,7 +32,8 @@ def test_unknown_names_list_the_known_ones() -> None:
 
 def test_a_task_that_the_model_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.TASKS, "driving", "ann_keras.tasks.image_classification")
-    assert said("mlp", task="driving") == "mlp does not fit the task 'driving'; it fits image_classification"
+    known = "image_classification, classification, regression"
+    assert said("mlp", task="driving") == f"mlp does not fit the task 'driving'; it fits {known}"
 
 
 def test_settings_are_checked_before_the_dataset_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +59,8 @@ def test_a_dataset_without_the_roles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "open_dataset", lambda name: dataset)
     assert said("mlp", "noise") == (
         "dataset 'noise' does not fit mlp: image_classification needs image (image), label (label); "
-        "its features are image (label)"
+        "classification needs columns of numbers or texts, label (label); "
+        "regression needs columns of numbers or texts, label (number); its features are image (label)"
     )
 
 
@@ -118,6 +120,6 @@ def test_describe_imports_no_model() -> None:
 
 def test_summaries_are_the_first_sentences() -> None:
     entries = {entry["name"]: entry for entry in registry.describe(registry.MODELS)}
-    assert entries["linear"]["summary"].startswith("Softmax regression: one score per class")
-    assert entries["linear"]["tasks"] == ["image_classification"]
+    assert entries["linear"]["summary"].startswith("Linear models: one weighted sum of the inputs")
+    assert entries["linear"]["tasks"] == ["image_classification", "classification", "regression"]
     assert all(entry["summary"].endswith(".") for entry in entries.values())

@@ -19,9 +19,9 @@ def test_how_a_feature_travels(kind: str, dtype: str, shape: tuple[int, ...]) ->
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="feature 'x': kind 'sound' is not one of image, label, number, tensor"):
+    with pytest.raises(ValueError, match="feature 'x': kind 'sound' is not one of image, label, number, tensor, text"):
         Feature("x", "sound")
-    assert set(WIRE) == {"image", "label", "number", "tensor"}
+    assert set(WIRE) == {"image", "label", "number", "tensor", "text"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ BIAS = np.array([0.5, -0.5], "float32")
 
 @pytest.fixture
 def model() -> keras.Model:
-    found = build(linear, (2, 2, 1), 2, weight_decay=0.1)
+    found = build(linear, (2, 2, 1), 2, gamma=0.2)
     found.get_layer("scores").set_weights([WEIGHTS, BIAS])
     return found
 
@@ -32,7 +32,7 @@ def test_scores_by_hand(model: keras.Model) -> None:
 
 
 def test_loss_by_hand(model: keras.Model) -> None:
-    """Cross-entropy log(1 + e^9) for class 1, and the squared weights 1 + 1 + 4 + 1 + 1 + 1 times 0.1; no bias."""
+    """Cross-entropy log(1 + e^9) for class 1, and the squared weights 1 + 1 + 4 + 1 + 1 + 1 times 0.2 / 2; no bias."""
     model.compile(**image_classification.compile_args())
     found = model.evaluate({"image": IMAGE}, np.array([1]), verbose=0, return_dict=True)
     assert found["cross_entropy"] == pytest.approx(np.log1p(np.exp(9)), rel=1e-6)
@@ -62,3 +62,30 @@ def test_templates_are_the_weights_of_each_class() -> None:
     image = np.random.default_rng(0).normal(size=(8, 8, 1)).astype("float32")
     scores = model({"image": tf.constant(image[None])})[0]
     np.testing.assert_allclose(scores, [(image * template).sum() for template in found.values()], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "names"),
+    [
+        ("breast_cancer", {}, ["benign"]),
+        ("iris", {}, ["setosa", "versicolor", "virginica"]),
+        ("diabetes", {}, ["mean"]),
+        ("diabetes", {"noise": "learned"}, ["mean", "log-variance"]),
+    ],
+)
+def test_coefficients_are_the_weights_of_each_output(dataset, settings, names) -> None:
+    triple = registry.resolve("linear", dataset, overrides=settings)
+    model = training.build(triple)
+    layer = model.get_layer("scores")
+    kernel = np.arange(layer.kernel.shape[0] * layer.kernel.shape[1], dtype="float32").reshape(layer.kernel.shape)
+    layer.set_weights([kernel, layer.bias])
+    found = linear.coefficients(model, triple.task)
+    assert list(found) == names
+    assert len(found[names[0]]) == len(triple.task.inputs[0].classes)
+    np.testing.assert_array_equal(np.stack(list(found.values()), axis=1), kernel)
+    assert linear.pictures(model, triple.task) == {}
+
+
+def test_images_have_templates_and_no_coefficients() -> None:
+    triple = registry.resolve("linear")
+    assert linear.coefficients(training.build(triple), triple.task) == {}

@@ -1,0 +1,1 @@
+"""Losses that two models share, or that Keras lacks."""

@@ -1,0 +1,1 @@
+"""Metrics that two tasks share, or that Keras lacks."""
