@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import keras
 
 from ann_keras.data import Split
+from ann_keras.optimizers.course_momentum import CourseMomentum, CourseNesterov
+from ann_keras.optimizers.rprop import Rprop
 from ann_keras.registry import Triple
 from ann_keras.resuming import ResumableEarlyStopping
 from ann_keras.settings import Training
@@ -40,10 +43,17 @@ class Fit:
     step_seconds: list[float]
 
 
-def build(triple: Triple) -> keras.Model:
-    """Returns the triple's model, not compiled, for the inputs and outputs of its task."""
+def build(triple: Triple, examples: int = 1) -> keras.Model:
+    """Returns the triple's model, not compiled, for the inputs and outputs of its task.
+
+    Args:
+        triple: as of `registry.resolve`.
+        examples: of the training split, for models whose `build` asks: those with a prior on their weights.
+    """
     inputs = {feature.name: _input(feature) for feature in triple.task.inputs}
-    model: keras.Model = triple.model.build(triple.config, inputs, triple.task.outputs)
+    asks = "examples" in inspect.signature(triple.model.build).parameters
+    more = {"examples": examples} if asks else {}
+    model: keras.Model = triple.model.build(triple.config, inputs, triple.task.outputs, **more)
     return model
 
 
@@ -52,13 +62,36 @@ def _input(feature: Feature) -> Any:
 
 
 def optimizer(settings: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer that the settings name, with its step size over the epochs."""
+    """The optimizer that the settings name, with its step size over the epochs.
+
+    Raises:
+        ValueError: where Rprop is given a schedule, or batches that are not all of the data.
+    """
     rate: Any = settings.learning_rate
+    if settings.optimizer == "rprop":
+        if settings.decay != "none":
+            raise ValueError(f"decay={settings.decay!r}: expected none, Rprop adapts its steps by itself")
+        if steps_per_epoch > 1:
+            raise ValueError(
+                f"batch_size={settings.batch_size}: Rprop compares the gradients of whole epochs, expected at least the"
+                " number of training examples"
+            )
+        return Rprop(rate)
     if settings.decay == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps_per_epoch)
-    if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9)
-    return keras.optimizers.Adam(rate)
+    momentum = settings.momentum
+    makers: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
+        "adam": lambda: keras.optimizers.Adam(rate),
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum),
+        "plain_sgd": lambda: keras.optimizers.SGD(rate),
+        "nesterov": lambda: keras.optimizers.SGD(rate, momentum, nesterov=True),
+        "course_momentum": lambda: CourseMomentum(rate, momentum),
+        "course_nesterov": lambda: CourseNesterov(rate, momentum),
+        "adagrad": lambda: keras.optimizers.Adagrad(rate),
+        "rmsprop": lambda: keras.optimizers.RMSprop(rate),
+        "adadelta": lambda: keras.optimizers.Adadelta(rate),
+    }
+    return makers[settings.optimizer]()
 
 
 def fit(
@@ -68,6 +101,7 @@ def fit(
     seed: int = 0,
     checkpoint_dir: str | Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    model: keras.Model | None = None,
 ) -> Fit:
     """Fits the triple's model.
 
@@ -79,18 +113,21 @@ def fit(
         checkpoint_dir: where every epoch is kept; a fit that finds one there goes on from it. It stays there until the
             caller, who has saved the model by then, calls `discard`.
         callbacks: further ones, told of every epoch.
+        model: the compiled one of an earlier fit with as many examples, put back to the weights it began with: its
+            traced functions are used again. None builds one.
     """
     settings: Training = triple.training
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_dtype_policy("mixed_float16" if settings.mixed_precision else "float32")
     try:
         with strategy_scope(settings.strategy):
-            model = build(triple)
-            model.compile(
-                optimizer=optimizer(settings, train.steps(settings.batch_size)),
-                jit_compile=settings.jit_compile,
-                **triple.task.compile_args(),
-            )
+            if model is None:
+                model = build(triple, len(train))
+                model.compile(
+                    optimizer=optimizer(settings, train.steps(settings.batch_size)),
+                    jit_compile=settings.jit_compile,
+                    **triple.task.compile_args(),
+                )
             # A fit of one epoch has nothing to go on from.
             stopping = ResumableEarlyStopping(settings.patience, checkpoint_dir if settings.epochs > 1 else None)
             start = stopping.restore(model)

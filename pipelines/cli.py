@@ -63,6 +63,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
 @cli.command()
 @options.triple
 @click.option("--epochs", type=click.IntRange(1), help="Epochs at most; the same as --set epochs=N.")
+@options.validation
 @click.option("--out", type=click.Path(file_okay=False), help="Keeps model.keras and a servable SavedModel there.")
 @options.as_json
 def fit(**given: Any) -> int:
@@ -77,7 +78,7 @@ def fit(**given: Any) -> int:
 @cli.command()
 @options.triple
 @options.root
-@click.option("--folds", type=click.IntRange(2), help="Also validates by stratified K-fold cross-validation.")
+@options.validation
 @click.option("--no-cache", is_flag=True, help="Reuses nothing of earlier runs.")
 @options.pipeline
 @options.as_json
@@ -95,6 +96,7 @@ def run(**given: Any) -> int:
 @click.option(
     "--root", default="/ann-runs", show_default=True, help="The cluster's volume or bucket: a path or gs://..."
 )
+@options.validation
 @options.pipeline
 def compile_command(**given: Any) -> int:
     """Writes the same pipeline for Kubeflow Pipelines v2."""
@@ -144,8 +146,8 @@ def serve(**given: Any) -> int:
 @bulk.options
 @options.as_json
 def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, **given: Any) -> int:
-    """Asks a server what MODEL answers to each INPUT, such as an image file; or, with --input, answers files of any
-    size without a server.
+    """Asks a server what MODEL answers to each INPUT: an image file, or of a table age=39,town=Bonn, a JSON object or
+    @FILE; or, with --input, answers files of any size without a server.
     """
     if bulk.is_asked(inputs):
         from pipelines.bulk import command
@@ -202,6 +204,20 @@ def report(root: str, model: str | None) -> int:
         raise click.ClickException(f"no report under {root}; `ann run MODEL --root {root}` writes one")
     click.echo(pages[-1])
     return 0
+
+
+@cli.command()
+@click.argument("name", metavar="list|NAME")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of data, weights and order."
+)
+@click.option("--out", type=click.Path(file_okay=False), help=f"Default: {options.ROOT}/labs/NAME.")
+@options.as_json
+def lab(**given: Any) -> int:
+    """Runs NAME, an experiment on a claim of the theory, and writes its page; `list` prints them all."""
+    from pipelines.labs import command
+
+    return command.lab(**given)
 
 
 @cli.command()

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipelines import console
+from pipelines import console, resampling, tables
 from pipelines.exits import FAILED, UsageError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -22,7 +22,7 @@ def resolve(options: Mapping[str, Any]) -> Any:
     from ann_keras import registry
 
     try:
-        return registry.resolve(options["model"], options["dataset"], options["task"], options["overrides"])
+        return registry.resolve(options["model"], tables.dataset_name(options), options["task"], options["overrides"])
     except ValueError as error:
         raise UsageError(str(error)) from error
 
@@ -41,9 +41,12 @@ def plan(options: Mapping[str, Any], **folds: Any) -> Any:
 def fit(**options: Any) -> int:
     """`ann fit`."""
     with console.noise_to(None) as (out, err):
+        method = resampling.chosen(options)
         triple = resolve(options)
         split = plan(options)
+        resampling.check(triple, method)
         lines = console.Lines(err if options["as_json"] else out)
+        tables.show(triple, lines, Path(options["out"]) if options["out"] else None)
         found = _fit(triple, split, options, lines)
         answer(found, options["as_json"], lines, out)
     return 0 if found["blessed"] else FAILED
@@ -52,9 +55,12 @@ def fit(**options: Any) -> int:
 def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lines) -> dict[str, Any]:
     from ann_keras import data, training
     from pipelines import progress
+    from pipelines.report.remarks import remarks
 
     seconds: dict[str, float] = {}
     out = _folder(options["out"]) if options["out"] else None
+    with _clock(seconds, "validation") if resampling.chosen(options) else contextlib.nullcontext():
+        validated = _validate(triple, split, options, out, lines)
     with _clock(seconds, "data"):
         loaded = data.load(triple, split)
     sizes = f"{len(loaded.train)} to train, {len(loaded.eval)} to validate, {len(loaded.test)} to test"
@@ -63,6 +69,8 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
         checkpoints = out / "checkpoints" / _digest(triple, options) if out else None
         epochs = [progress.Epochs(triple.training.epochs)]
         fitted = training.fit(triple, loaded.train, loaded.eval, options["seed"], checkpoints, epochs)
+    for line in remarks(triple, fitted.history):
+        lines.say(line)
     with _clock(seconds, "test"):
         tested = training.evaluate(fitted.model, loaded.test, triple.training.batch_size)
     version = serving_dir = None
@@ -70,10 +78,30 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
         with _clock(seconds, "export"):
             version, serving_dir = _keep(triple, fitted.model, loaded, out)
             training.discard(checkpoints)
+            training.discard(_rounds(triple, options, out))
     metrics = {**fitted.metrics, "test": tested}
     failed = [metric for metric in triple.task.evaluation.metrics if not metric.passes(tested[metric.name])]
     reasons = [f"{metric.name} is {tested[metric.name]:.4f}, outside its thresholds" for metric in failed]
-    return document(triple, not failed, version, metrics, serving_dir, None, seconds, [], reasons)
+    found = document(triple, not failed, version, metrics, serving_dir, None, seconds, [], reasons)
+    return found | ({"validation": validated} if validated else {})
+
+
+def _validate(
+    triple: Any, split: Any, options: Mapping[str, Any], out: Path | None, lines: console.Lines
+) -> dict[str, Any] | None:
+    """What the rounds that the arguments ask for found; None where they ask for none."""
+    from pipelines import progress
+
+    method = resampling.chosen(options)
+    if method is None:
+        return None
+    with progress.listening(lines), lines.component("validation"):
+        return resampling.validate(triple, method, split, _rounds(triple, options, out))
+
+
+def _rounds(triple: Any, options: Mapping[str, Any], out: Path | None) -> Path | None:
+    """Where finished rounds are kept until the model is."""
+    return out / "checkpoints" / f"validation-{_digest(triple, options)}" if out else None
 
 
 def _folder(path: str) -> Path:
@@ -109,7 +137,7 @@ def _digest(triple: Any, options: Mapping[str, Any]) -> str:
     modules = [triple.model.__name__, registry.TASKS[triple.task.name], type(triple.dataset).__module__]
     identity = [triple.model_name, triple.dataset.fingerprint(), triple.settings]
     identity += [options[name] for name in ("seed", "eval_fraction", "test_fraction", "small_classes")]
-    identity.append(sources.digests(*modules, "ann_keras.data", "ann_keras.training"))
+    identity.append(sources.digests(*modules, "ann_keras.validation", "ann_keras.training"))
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -153,8 +181,10 @@ def answer(found: dict[str, Any], as_json: bool, lines: console.Lines, out: Text
     if as_json:
         out.write(json.dumps(found) + "\n")
         return
-    for name, values in found["metrics"].items():
-        lines.say(f"  {name:<6}" + "  ".join(f"{metric} {value:.4f}" for metric, value in values.items()))
+    for line in _table(found["metrics"]):
+        lines.say(line)
+    for line in resampling.described(found["validation"]) if "validation" in found else ():
+        lines.say(line)
     for name, spread in found.get("folds", {}).items():
         lines.say(f"  folds {name} {spread['mean']:.4f} +- {spread['deviation']:.4f} over {len(spread['values'])}")
     if found["serving_dir"]:
@@ -165,10 +195,23 @@ def answer(found: dict[str, Any], as_json: bool, lines: console.Lines, out: Text
         lines.say(f"not blessed: {reason}", "bold red")
 
 
+def _table(metrics: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """Every metric on training, validation and test side by side."""
+    titles = {"train": "train", "eval": "validation", "test": "test"}
+    shown = [name for name in titles if name in metrics]
+    yield f"  {'':<20}" + "".join(f"{titles[name]:>12}" for name in shown)
+    for metric in dict.fromkeys(metric for name in shown for metric in metrics[name]):
+        values = [metrics[name].get(metric) for name in shown]
+        yield f"  {metric:<20}" + "".join(f"{'' if value is None else f'{value:.4f}':>12}" for value in values)
+
+
 def compile_pipeline(**options: Any) -> int:
     """`ann compile`."""
     with console.noise_to(None) as (out, _):
         triple = resolve(options)
+        asked = resampling.for_pipeline(triple, options)
+        if options["folds"] and not options["tune"]:
+            raise UsageError(f"--folds {options['folds']} goes with --tune here: without it, it runs many pipelines")
         from pipelines import factory
         from pipelines.runners import kubeflow
 
@@ -180,6 +223,7 @@ def compile_pipeline(**options: Any) -> int:
             max_bad_fraction=options["max_bad_fraction"],
             beam_args=tuple(options["beam_args"]),
             local=False,
+            **asked,
         )
         paths = factory.Paths(options["root"].rstrip("/"), triple.model_name)
         try:

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ann_keras import registry, training
-from ann_keras.data import Split
+from ann_keras import analysis, registry, training
+from ann_keras.data import WEIGHT, Split, view
 from ann_keras.task import Feature, Task, Tensors
 from pipelines import files, progress
 from serving.export import export, parsing_spec
@@ -26,6 +26,9 @@ atexit.register(gc.freeze)
 
 ANSWERED = 32
 """Evaluation examples whose answers the Trainer leaves for the InfraValidator."""
+QUANTILE_ERROR = 1e-4
+OPEN_FILES, BLOCK_RECORDS = 16, 16
+"""So many files a streamed epoch reads by turns, and records of each at a time."""
 FIT_FILE = "fit.json"
 MODEL_FILE = "model.keras"
 ANSWERS_DIR = "answers"
@@ -50,6 +53,26 @@ class TransformAnalyzers:
         import tensorflow_transform as tft
 
         return tf.cast(tft.mean(tf.cast(value, tf.float64), reduce_instance_dims=False, name=name), tf.float32)
+
+    def moments(self, value: Any, name: str) -> tuple[Any, Any]:
+        """Mean and variance over the training split where it is not NaN, float64 [units]."""
+        import tensorflow_transform as tft
+
+        powers = analysis.masked_powers(value)
+        return analysis.moments_of(tft.mean(powers, reduce_instance_dims=False, name=name))
+
+    def quantiles(self, value: Any, buckets: int, name: str) -> Any:
+        """The boundaries of equally filled buckets, float32 [buckets - 1], to a ten-thousandth of the rows."""
+        import tensorflow_transform as tft
+
+        there = tf.boolean_mask(value, tf.logical_not(tf.math.is_nan(value)))
+        return tf.reshape(tft.quantiles(there, buckets, epsilon=QUANTILE_ERROR, name=name), [buckets - 1])
+
+    def indices(self, value: Any, size: int, name: str) -> Any:
+        """The place among the most frequent values, int64 [batch]; -1 for none of them."""
+        import tensorflow_transform as tft
+
+        return tft.compute_and_apply_vocabulary(value, default_value=-1, top_k=size, vocab_filename=name)
 
 
 def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> Tensors:
@@ -79,7 +102,8 @@ class TransformGraph(tf.Module):
             if name not in raw
         }
         found: Tensors = self.loaded.transform_fn({**absent, **raw})
-        return {name: value for name, value in found.items() if name not in absent}
+        # The weight of an example follows from its label.
+        return {name: value for name, value in found.items() if name not in absent and not (absent and name == WEIGHT)}
 
 
 def split(written: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Split:
@@ -91,12 +115,19 @@ def split(written: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Sp
 
     patterns = [written] if isinstance(written, str) else written
     paths = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
-    return Split(tf.data.TFRecordDataset(paths, "GZIP"), transform, task.label.name, memory_mb=memory_mb)
+
+    def mixed(seed: Any) -> tf.data.Dataset:
+        files = tf.data.Dataset.from_tensor_slices(paths).shuffle(len(paths), seed, reshuffle_each_iteration=False)
+        read = functools.partial(tf.data.TFRecordDataset, compression_type="GZIP")
+        return files.interleave(read, cycle_length=OPEN_FILES, block_length=BLOCK_RECORDS)
+
+    records = tf.data.TFRecordDataset(paths, "GZIP")
+    return Split(records, view(task, transform), task.label.name, memory_mb=memory_mb, mixed=mixed)
 
 
 def _splits(fn_args: Any, found: registry.Triple) -> tuple[Split, Split, TransformGraph]:
     graph = TransformGraph(f"{fn_args.transform_graph_path}/transform_fn")
-    make = functools.partial(split, task=found.task, graph=graph, memory_mb=found.training.memory_mb)
+    make = functools.partial(split, task=found.task, graph=graph, memory_mb=found.memory_mb)
     return make(fn_args.train_files), make(fn_args.eval_files), graph
 
 
@@ -122,7 +153,7 @@ def run_fn(fn_args: Any) -> None:
         raw = tf.io.parse_example(serialized, parsing_spec(found.task.features))
         warmup = {name: values.numpy() for name, values in raw.items()}
         export(found, fit.model, graph, beside / exported, [graph], warmup)
-        answers = found.task.postprocess(fit.model(graph(raw), training=False))
+        answers = found.task.answer(fit.model, graph(raw))
         _leave_answers(serialized, answers, beside / ANSWERS_DIR)
         (logs / FIT_FILE).write_text(json.dumps(_course(fit, found, tuned)))
     training.discard(checkpoints)
@@ -165,14 +196,19 @@ def tuner_fn(fn_args: Any) -> Any:
     """Tuner's: a Bayesian search over the spaces that the configs declare, each trial fitted by `training.fit`."""
     from tfx.components.tuner.component import TunerFnResult
 
-    from pipelines.tuning import TripleTuner
+    from ann_keras.datasets.splits import Plan
+    from pipelines import tuning
 
     found = triple(fn_args.custom_config)
-    train, evaluation, _ = _splits(fn_args, found)
     config = fn_args.custom_config
+    if "folds" in config:
+        examples = tuning.pool([*fn_args.train_files, *fn_args.eval_files], found.task)
+        judge = tuning.k_fold(examples, config["folds"], Plan.from_dict(config["plan"]))
+    else:
+        judge = tuning.hold_out(*_splits(fn_args, found)[:2], config["seed"])
     directory = _checkpoints(fn_args, found, "tune") or Path(fn_args.working_dir) / "tune"
     resolve = functools.partial(triple, config)
-    tuner = TripleTuner(resolve, train, evaluation, config["seed"], config["trials"], directory)
+    tuner = tuning.TripleTuner(resolve, judge, config["seed"], config["trials"], directory, config["search"])
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 

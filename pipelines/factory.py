@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tfx.components import Evaluator, Pusher, StatisticsGen, Trainer, Transform, Tuner
+from tfx.components import Evaluator, Pusher, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
@@ -25,8 +25,11 @@ from pipelines.components.baseline import LatestOtherBlessedModel
 from pipelines.components.example_gen import StratifiedExampleGen
 from pipelines.components.infra_validator import ServingValidator
 from pipelines.components.reporter import Reporter
+from pipelines.components.resampler import Resampler
 from pipelines.components.task_schema import TaskSchema
+from pipelines.components.tuner import Tuner
 from pipelines.components.validation import StrictExampleValidator
+from pipelines.report import sections as report_sections
 from pipelines.runners.beam import beam_args
 
 
@@ -82,7 +85,10 @@ class Options:
     Attributes:
         seed: of splits and weights.
         plan: how the dataset is split.
-        tune: whether KerasTuner searches the settings first; trials: how many it tries.
+        tune: whether KerasTuner searches the settings first; trials: how many it tries; search: the settings that it
+            searches, all that declare a space where it is empty; tune_folds: folds that each trial is judged by, None
+            for the evaluation split.
+        resampling: method and count of a validation by `ann_keras.validation`; None for none.
         max_bad_fraction: share of unreadable rows that is left out without failing.
         beam_args: arguments of every Beam pipeline, beside or in place of the local runner's.
         cache: whether earlier results are reused.
@@ -95,6 +101,9 @@ class Options:
     plan: Plan = field(default_factory=Plan)
     tune: bool = False
     trials: int = 10
+    search: Sequence[str] = ()
+    tune_folds: int | None = None
+    resampling: tuple[str, int | None] | None = None
     max_bad_fraction: float = 0.0
     beam_args: Sequence[str] = ()
     cache: bool = True
@@ -107,7 +116,7 @@ def create_pipeline(triple: Triple, paths: Paths, options: Options) -> Pipeline:
     """Builds the pipeline that carries a triple from raw data to a pushed model and its report."""
     made = Components(triple, paths, options)
     data = made.data()
-    trained = made.training()
+    trained = [*made.training(), *made.resampling()]
     judged = made.judgement() if options.push else made.fold_judgement()
     connection = metadata.sqlite_metadata_connection_config(paths.metadata) if options.local else None
     return Pipeline(
@@ -196,12 +205,37 @@ class Components:
         if self.options.tune:
             self.tuner = Tuner(
                 tuner_fn="pipelines.entrypoints.tuner_fn",
-                custom_config=config | {"trials": self.options.trials},
+                custom_config=config | self._search(),
                 **shared,
             )
             shared["hyperparameters"] = self.tuner.outputs["best_hyperparameters"]
         self.trainer = Trainer(run_fn="pipelines.entrypoints.run_fn", custom_config=config, **shared)
         return [*([self.tuner] if self.tuner else []), self.trainer]
+
+    def _search(self) -> dict[str, Any]:
+        """What the Tuner's custom_config has beside the Trainer's."""
+        options = self.options
+        more: dict[str, Any] = {"trials": options.trials, "search": list(options.search)}
+        if options.tune_folds:
+            # Not the test split: the folds are of the training and the evaluation examples.
+            more |= {"folds": options.tune_folds, "plan": options.plan.to_dict()}
+        return more
+
+    def resampling(self) -> list[Any]:
+        """The validation by resampling, if asked for."""
+        self.resampler = None
+        if self.options.resampling is None:
+            return []
+        dataset = self.triple.dataset
+        modules = (self.triple.model.__name__, self._task_module, type(dataset).__module__, "ann_keras.validation")
+        config = self._config("training", *modules) | {
+            "plan": self.options.plan.to_dict(),
+            "resampling": list(self.options.resampling),
+            "fingerprint": dataset.fingerprint(),
+        }
+        self.resampler = Resampler(custom_config=json.dumps(config, sort_keys=True), checkpoints=self.paths.checkpoints)
+        self.resampler.add_upstream_node(self.validator)
+        return [self.resampler]
 
     def _evaluator(self, baseline: Any = None) -> Any:
         return Evaluator(
@@ -240,10 +274,12 @@ class Components:
     def _reporter(self, evaluator: Any, served: Any, pusher: Any) -> Any:
         options = asdict(self.options) | {"plan": self.options.plan.to_dict()}
         kept = {name: options[name] for name in ("seed", "tune", "trials", "plan", "folds")}
-        config = self._config("evaluation", self.triple.model.__name__, "pipelines.components.reporter") | {
-            "options": kept
-        }
-        tuned = {"tuner_results": self.tuner.outputs["tuner_results"]} if self.tuner else {}
+        modules = [self.triple.model.__name__, "pipelines.components.reporter"]
+        section = report_sections.for_task(self.triple.task.name)
+        config = self._config("evaluation", *modules, *([section.__name__] if section else [])) | {"options": kept}
+        more = {"tuner_results": self.tuner.outputs["tuner_results"]} if self.tuner else {}
+        if self.resampler:
+            more["validation"] = self.resampler.outputs["validation"]
         return Reporter(
             examples=self.examples,
             anomalies=self.validator.outputs["anomalies"],
@@ -256,5 +292,5 @@ class Components:
             custom_config=json.dumps(config),
             reports=self.paths.reports,
             times=f"{self.paths.pipeline}/times.json",
-            **tuned,
+            **more,
         )

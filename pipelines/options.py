@@ -19,6 +19,10 @@ def _settings(context: click.Context, parameter: click.Parameter, given: tuple[s
     return pairs
 
 
+def _names(context: click.Context, parameter: click.Parameter, given: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (given or "").split(",") if name.strip())
+
+
 def combined(*options: Any) -> Any:
     """One decorator of several, in the order of the help page."""
 
@@ -34,7 +38,16 @@ _share = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 triple = combined(
     click.argument("model"),
-    click.option("--dataset", metavar="D", help="A name, tfds:NAME or images:PATH; default: an embedded one."),
+    click.option(
+        "--dataset", metavar="D", help="A name, tfds:NAME, images:PATH or csv:PATH; default: an embedded one."
+    ),
+    click.option("--label", metavar="COLUMN", help="Of csv:PATH: the column that is asked for."),
+    click.option(
+        "--schema",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Of csv:PATH: the columns and their types, in place of a guess.",
+    ),
     click.option("--task", metavar="T", help="Where the model and the dataset fit several."),
     click.option(
         "--set", "overrides", metavar="KEY=VALUE", multiple=True, callback=_settings, help="A setting; repeatable."
@@ -54,6 +67,20 @@ triple = combined(
 )
 """What is fitted, on what, and how that is split."""
 
+validation = combined(
+    click.option(
+        "--folds", type=click.IntRange(2), metavar="K", help="Also validates by stratified K-fold cross-validation."
+    ),
+    click.option("--leave-one-out", is_flag=True, help="Also validates with a fit for each example that is left out."),
+    click.option(
+        "--bootstrap",
+        type=click.IntRange(1),
+        metavar="ROUNDS",
+        help="Also validates by so many bootstrap samples: out-of-bag, .632 and .632+.",
+    ),
+)
+"""How a model is validated beyond the hold-out."""
+
 beam_arg = click.option(
     "--beam-arg", "beam_args", multiple=True, metavar="ARG", help="An argument of every Beam pipeline; repeatable."
 )
@@ -61,6 +88,9 @@ beam_arg = click.option(
 pipeline = combined(
     click.option("--tune", is_flag=True, help="Searches the settings first."),
     click.option("--trials", type=click.IntRange(1), default=10, show_default=True, help="Fits that --tune may make."),
+    click.option(
+        "--search", metavar="NAME[,NAME]", callback=_names, help="Settings that --tune searches; default: all it can."
+    ),
     click.option(
         "--max-bad-fraction",
         type=click.FloatRange(0, 1, max_open=True),

@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from pipelines import commands, console
+from pipelines import commands, console, resampling, tables
 from pipelines.exits import FAILED, UsageError, essence
 
 
@@ -28,6 +28,7 @@ def run(**options: Any) -> int:
     with console.noise_to(None):
         triple = commands.resolve(options)
         commands.plan(options)
+        asked = resampling.for_pipeline(triple, options)
     root = Path(options["root"]).resolve()
     log = root / "logs" / f"{triple.model_name}-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
     try:
@@ -40,8 +41,9 @@ def run(**options: Any) -> int:
     with lock, console.noise_to(log) as (out, err):
         lines = console.Lines(err if options["as_json"] else out)
         _wait_for(lock, root, lines)
+        tables.show(triple, lines, root / "schemas")
         try:
-            document = _run(triple, str(root), options, lines)
+            document = _run(triple, str(root), options | {"asked": asked}, lines)
         except Exception as error:
             with contextlib.suppress(OSError):
                 traceback.print_exc(file=sys.stderr)
@@ -73,7 +75,8 @@ def _run(triple: Any, root: str, options: Mapping[str, Any], lines: console.Line
         "cache": not options["no_cache"],
     }
     folds: list[dict[str, float]] = []
-    for fold in range(options["folds"] or 0):
+    # With --tune the folds are those of the trials.
+    for fold in range(0 if options["tune"] else options["folds"] or 0):
         paths = factory.Paths(root, triple.model_name, f"fold{fold + 1}of{options['folds']}")
         chosen = factory.Options(plan=commands.plan(options, folds=options["folds"], fold=fold), push=False, **shared)
         with lines.within(f"fold {fold + 1}/{options['folds']} "):
@@ -81,7 +84,7 @@ def _run(triple: Any, root: str, options: Mapping[str, Any], lines: console.Line
         folds.append(results.read_evaluation(outcome.outputs["Evaluator"]["evaluation"][0].uri, triple.task).overall)
     paths = factory.Paths(root, triple.model_name)
     remove_half_versions(Path(paths.serving))
-    chosen = factory.Options(plan=commands.plan(options), folds=tuple(folds), **shared)
+    chosen = factory.Options(plan=commands.plan(options), folds=tuple(folds), **shared, **options["asked"])
     outcome = local.run(factory.create_pipeline(triple, paths, chosen), lines, Path(paths.pipeline) / "times.json")
     document = _summary(triple, outcome)
     if folds:
@@ -110,7 +113,7 @@ def _summary(triple: Any, outcome: Any) -> dict[str, Any]:
     report = outcome.outputs["Reporter"]["report"][0]
     pushed = outcome.outputs["Pusher"]["pushed_model"][0]
     summary = json.loads((Path(report.uri) / "summary.json").read_text())
-    return commands.document(
+    document = commands.document(
         triple,
         blessed=summary["blessed"],
         version=pushed.get_string_custom_property("pushed_version") or None,
@@ -121,3 +124,6 @@ def _summary(triple: Any, outcome: Any) -> dict[str, Any]:
         reused=outcome.reused,
         reasons=summary["reasons"],
     )
+    if "Resampler" in outcome.outputs:
+        document["validation"] = resampling.read(outcome.outputs["Resampler"]["validation"][0].uri)
+    return document

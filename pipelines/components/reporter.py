@@ -17,6 +17,8 @@ from tfx.types.standard_artifacts import (
     TunerResults,
 )
 
+from pipelines.components.resampler import Validation
+
 
 class Report(Artifact):
     """A page: report.html, with its figures as summary.json beside it."""
@@ -39,6 +41,7 @@ def Reporter(  # noqa: N802 - a component's name
     reports: Parameter[str],
     times: Parameter[str],
     tuner_results: InputArtifact[TunerResults] = None,
+    validation: InputArtifact[Validation] = None,
 ) -> None:
     """Writes the report of a run, in the artifact and as REPORTS/<run>/report.html.
 
@@ -49,11 +52,21 @@ def Reporter(  # noqa: N802 - a component's name
         reports: folder of the model's reports.
         times: a file in which the runner keeps the seconds of each component; it need not exist.
         tuner_results: the trials of the Tuner, where it ran.
+        validation: what the Resampler found, where it ran.
     """
     from pipelines.report import gather
 
     made = gather.Artifacts(
-        examples, anomalies, model, model_run, evaluation, blessing, infra_blessing, pushed_model, tuner_results
+        examples,
+        anomalies,
+        model,
+        model_run,
+        evaluation,
+        blessing,
+        infra_blessing,
+        pushed_model,
+        tuner_results,
+        validation,
     )
     path = gather.write(made, report.uri, json.loads(custom_config), reports, times)
     report.set_string_custom_property("path", str(path))

@@ -26,7 +26,9 @@ Picture = tuple[bytes, str, str]
 
 
 def figure(value: Any) -> Any:
-    """A number as a page shows it: four significant digits, whole numbers in full; anything else as it is."""
+    """A number as a page shows it: four significant digits, but no digit before the point is lost up to a billion;
+    whole numbers in full; anything else as it is.
+    """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return value
     if isinstance(value, numbers.Integral):
@@ -34,7 +36,14 @@ def figure(value: Any) -> Any:
     number = float(value)
     if math.isnan(number):
         return "–"
+    if 1e3 <= abs(number) < 1e9:
+        return figure(round(number))
     return f"{number:.4f}" if number == 0 or 0.001 <= abs(number) <= 1 else f"{number:.4g}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent."""
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def seconds(value: float) -> str:
@@ -68,13 +77,24 @@ def environment() -> Environment:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
     """A table that scrolls inside its own box; the first column names the row, numbers are aligned to the right."""
     kept = [list(row) for row in rows]
+    made = _table(columns, kept)
+    return folded(f"{len(kept)} rows", made) if len(kept) > MANY else made
+
+
+def ranked_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
+    """A table whose first `MANY` rows matter most: the others are folded away."""
+    kept = [list(row) for row in rows]
+    first, rest = _table(columns, kept[:MANY]), kept[MANY:]
+    return first + folded(f"{len(rest)} more rows", _table(columns, rest)) if rest else first
+
+
+def _table(columns: Sequence[str], kept: Sequence[Sequence[Any]]) -> Markup:
     numeric = [
         index
         for index in range(1, len(columns))
         if kept and all(isinstance(row[index], numbers.Real | None) for row in kept)
     ]
-    made = _macro("table", columns, kept, numeric)
-    return folded(f"{len(kept)} rows", made) if len(kept) > MANY else made
+    return _macro("table", columns, kept, numeric)
 
 
 def pictures(items: Iterable[Picture], size: str = "medium") -> Markup:
@@ -107,6 +127,11 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Markup:
 def paragraph(text: str) -> Markup:
     """A paragraph."""
     return Markup("<p>{}</p>").format(text)
+
+
+def sentence(text: str) -> str:
+    """A line as a sentence: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def side_by_side(*parts: Markup) -> Markup:

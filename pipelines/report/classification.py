@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEAST = 1e-7
+"""The least probability that a logarithm is taken of."""
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -29,6 +32,27 @@ class ClassScores:
     precision: np.ndarray
     recall: np.ndarray
     f1: np.ndarray
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The curves of one class against all others, over falling thresholds of its probability.
+
+    Attributes:
+        false_positive, true_positive: float64 [thresholds] in [0, 1], share of the others and of the class at or above
+            the threshold: the receiver operating characteristic (Fawcett 2006, An introduction to ROC analysis).
+        recall, precision: float64 [thresholds + 1] in [0, 1].
+        area: under the receiver operating characteristic: the probability that an example of the class is put before
+            one of the others.
+        average_precision: the precisions, weighted by the gain in recall at each threshold.
+    """
+
+    false_positive: np.ndarray
+    true_positive: np.ndarray
+    recall: np.ndarray
+    precision: np.ndarray
+    area: float
+    average_precision: float
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -94,3 +118,49 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray, bi
     if not total:
         return float("nan")
     return float(np.sum(grouped.counts * np.abs(grouped.accuracy - grouped.confidence)) / total)
+
+
+def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The mean negative logarithm of the true class's probability, in nats; probabilities below 1e-7 count as that, as
+    in Keras.
+
+    Args:
+        labels: int [examples].
+        probabilities: float [examples, classes] in [0, 1].
+    """
+    chosen = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
+    return float(-np.mean(np.log(np.maximum(chosen, LEAST))))
+
+
+def most_confident_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The examples that are answered wrong, int64 [wrong], the most probable answers first.
+
+    Args:
+        labels: int [examples].
+        probabilities: float [examples, classes] in [0, 1].
+    """
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probabilities.max(axis=1)[wrong], kind="stable")]
+
+
+def ranking(true: np.ndarray, scores: np.ndarray) -> Ranking:
+    """How well `scores` put the examples that belong to a class before those that do not, at every threshold.
+
+    Args:
+        true: bool [examples], whether it belongs to the class.
+        scores: float [examples], its probability.
+
+    Returns:
+        The curves; without an example on one of the sides they are empty and the areas NaN.
+    """
+    from sklearn import metrics
+
+    true = np.asarray(true, bool)
+    if not len(true) or true.all() or not true.any():
+        nothing = np.zeros(0)
+        return Ranking(nothing, nothing, nothing, nothing, float("nan"), float("nan"))
+    false_positive, true_positive, _ = metrics.roc_curve(true, scores)
+    precision, recall, _ = metrics.precision_recall_curve(true, scores)
+    area = float(metrics.auc(false_positive, true_positive))
+    average = float(metrics.average_precision_score(true, scores))
+    return Ranking(false_positive, true_positive, recall[::-1], precision[::-1], area, average)

@@ -86,6 +86,34 @@ class Trial:
     score: float | None
 
 
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table holds in the rows that were looked at.
+
+    Attributes:
+        name: of the feature.
+        kind: "number", "text", or "target" of a number that is predicted.
+        rows: so many were looked at.
+        missing: share of them without a value, in [0, 1].
+        mean, deviation, low, high: of the numbers that there are, in their own unit; None of texts and of nothing.
+        distinct: different values of a text.
+        values: its most frequent ones, and their shares of the rows that have one.
+        histogram: rows in equal intervals from `low` to `high`, or of the most frequent values.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    missing: float
+    mean: float | None = None
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+    distinct: int = 0
+    values: Sequence[tuple[str, float]] = ()
+    histogram: Sequence[int] = ()
+
+
 @dataclass
 class ReportData:
     """Everything that a page shows about one run. All but the first four may be left out.
@@ -103,15 +131,18 @@ class ReportData:
         bad_examples: rows that were left out.
         anomalies: what ExampleValidator found, one line each.
         samples: class -> some of its images.
+        columns: of a table.
+        target: what a number that is predicted is, and its unit; "" of classes.
         history: metric -> its value after each epoch; "val_" in front of it on the validation split.
         best_epoch: the epoch whose weights were kept, stopped_epoch: the one after which early stopping ended the
             training; both count from 1.
+        remarks: what the model says about its training, one line each.
         metrics: split ("train", "eval", "test") -> name -> value. The first name leads the page.
         thresholds: the conditions of the blessing.
         slices: metrics of parts of the test split.
         folds: metric -> value for each fold; None without cross-validation.
         component_seconds: duration by component, in the order of the run; reused: those answered from the cache.
-        tuning: the tuner's trials, None without tuning.
+        tuning: the tuner's trials, None without tuning; tuning_curves: the score over each number that was searched.
         sections: what the task and the model add.
     """
 
@@ -133,9 +164,12 @@ class ReportData:
     bad_examples: BadExamples = field(default_factory=BadExamples)
     anomalies: list[str] = field(default_factory=list)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+    columns: Sequence[Column] = ()
+    target: str = ""
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int | None = None
     stopped_epoch: int | None = None
+    remarks: Sequence[str] = ()
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     thresholds: Sequence[Threshold] = ()
     slices: Sequence[Slice] = ()
@@ -143,6 +177,7 @@ class ReportData:
     component_seconds: dict[str, float] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
     tuning: list[Trial] | None = None
+    tuning_curves: Markup = field(default_factory=Markup)
     sections: list[Section] = field(default_factory=list)
 
     @property

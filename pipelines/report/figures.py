@@ -77,8 +77,8 @@ def _curve(
     name: str, history: Mapping[str, Sequence[float]], best_epoch: int | None, stopped_epoch: int | None
 ) -> Markup:
     train, validation = history.get(name, ()), history.get(f"val_{name}", ())
-    with _canvas(2.5, (0.13, 0.17, 0.84, 0.72)) as canvas:
-        (axes,) = canvas.axes
+    with canvas(2.5, (0.13, 0.17, 0.84, 0.72)) as drawn:
+        (axes,) = drawn.axes
         for values, label, colour, dash in ((train, "train", FIRST, "--"), (validation, "validation", SECOND, "-")):
             if len(values):
                 marker = "o" if len(values) < 4 else ""
@@ -98,7 +98,7 @@ def _curve(
         said = f"{name} over {last} epochs"
         if len(validation):
             said += f"; on the validation split from {validation[0]:.4g} to {validation[-1]:.4g}"
-        return canvas.svg(said)
+        return drawn.svg(said)
 
 
 def reliability_diagram(bins: Bins, error: float) -> Markup:
@@ -113,8 +113,8 @@ def reliability_diagram(bins: Bins, error: float) -> Markup:
     edges = np.linspace(0.0, 1.0, len(bins.counts) + 1)
     centres, width = (edges[:-1] + edges[1:]) / 2, 0.9 / len(bins.counts)
     filled = bins.counts > 0
-    with _canvas(3.8, (0.13, 0.38, 0.84, 0.50), (0.13, 0.12, 0.84, 0.18)) as canvas:
-        axes, histogram = canvas.axes
+    with canvas(3.8, (0.13, 0.38, 0.84, 0.50), (0.13, 0.12, 0.84, 0.18)) as drawn:
+        axes, histogram = drawn.axes
         axes.plot([0, 1], [0, 1], "--", color=INK, linewidth=1, label="calibrated")
         axes.bar(centres[filled], bins.accuracy[filled], width, color=FIRST, alpha=0.75, label="accuracy")
         axes.plot(
@@ -129,7 +129,7 @@ def reliability_diagram(bins: Bins, error: float) -> Markup:
         histogram.set(xlim=(0, 1), xlabel="confidence", ylabel="answers")
         histogram.locator_params(axis="y", nbins=2)
         histogram.yaxis.set_major_formatter(EngFormatter(sep=""))  # 5k: room for the label whatever the number
-        return canvas.svg(f"Reliability diagram: expected calibration error {error:.4f} over {len(centres)} bins")
+        return drawn.svg(f"Reliability diagram: expected calibration error {error:.4f} over {len(centres)} bins")
 
 
 def heat_map(matrix: np.ndarray, classes: Sequence[str]) -> Markup:
@@ -142,17 +142,17 @@ def heat_map(matrix: np.ndarray, classes: Sequence[str]) -> Markup:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     places = range(0, len(classes), max(1, -(-len(classes) // NAMED)))
     names = [name if len(name) <= 13 else f"{name[:12]}…" for name in (classes[place] for place in places)]
-    with _canvas(WIDTH, (0.24, 0.24, 0.74, 0.74)) as canvas:
-        (axes,) = canvas.axes
+    with canvas(WIDTH, (0.24, 0.24, 0.74, 0.74)) as drawn:
+        (axes,) = drawn.axes
         axes.imshow(share, cmap="viridis", vmin=0.0, vmax=1.0, interpolation="nearest")
         axes.set_xticks(places, names, rotation=90, fontsize=7)
         axes.set_yticks(places, names, fontsize=7)
         axes.set(xlabel="answer", ylabel="true class")
         axes.grid(visible=False)
-        return canvas.svg(f"Confusion matrix of {len(classes)} classes, each row divided by its sum")
+        return drawn.svg(f"Confusion matrix of {len(classes)} classes, each row divided by its sum")
 
 
-class _Canvas:
+class Canvas:
     """A figure with its axes, and the element that was made of it."""
 
     def __init__(self, height: float, boxes: Sequence[Sequence[float]]) -> None:
@@ -181,9 +181,9 @@ class _Canvas:
 
 
 @contextmanager
-def _canvas(height: float, *boxes: Sequence[float]) -> Iterator[_Canvas]:
+def canvas(height: float, *boxes: Sequence[float]) -> Iterator[Canvas]:
     """Yields a figure `height` inches high with axes at (left, bottom, width, height) of 1, in the page's style."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
-        yield _Canvas(height, boxes)
+        yield Canvas(height, boxes)

@@ -8,26 +8,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
+from markupsafe import Markup
 
 from ann_keras import settings
 from ann_keras.registry import Triple
 from pipelines import entrypoints, files, results
 from pipelines.components.example_gen import KEY, read_counts
 from pipelines.components.validation import read_anomalies
+from pipelines.report import coefficients, columns, resampling, tuning
 from pipelines.report import sections as report_sections
-from pipelines.report.data import BadExamples, ReportData, Section
+from pipelines.report.data import BadExamples, Column, ReportData, Section
+from pipelines.report.exported import BATCH, Exported, records
+from pipelines.report.remarks import remarks
 from pipelines.report.render import write as write_page
 from serving.export import parsing_spec
+
+Value = TypeVar("Value")
 
 SUMMARY, PAGE = "summary.json", "report.html"
 SAMPLES = 5
 """Pictures of each class."""
-BATCH = 256
+COLUMN_ROWS, UNIT_ROWS, CELLS = 20_000, 10_000, 4_000_000
+"""At most so many rows of the training split are described by column, rows of the test split searched for the values
+that units stand for, and values of either."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Artifacts:
     infra_blessing: Any
     pushed_model: Any
     tuner_results: Any
+    validation: Any
 
 
 def write(made: Artifacts, artifact: str, config: dict[str, Any], reports: str, times: str) -> str:
@@ -105,6 +114,7 @@ def gather(
     blessed = made.blessing.get_int_custom_property("blessed") == 1
     infra = made.infra_blessing.get_int_custom_property("blessed") == 1
     seconds = json.loads(times.read_text()) if times.is_file() else {}
+    label = triple.task.label
     return ReportData(
         model=triple.model_name,
         dataset=triple.dataset_name,
@@ -124,22 +134,53 @@ def gather(
         bad_examples=BadExamples(counts.bad_count, counts.bad_first),
         anomalies=read_anomalies(str(folders["anomalies"])),
         samples=_samples(str(folders["examples"]), triple),
-        history=fit["history"],
+        columns=_columns(str(folders["examples"]), triple),
+        target="" if label.classes else label.description or label.name,
+        history=_leading_first(fit["history"], triple),
         best_epoch=fit["best_epoch"] + 1 if stopped else None,
         stopped_epoch=stopped if 0 < stopped < triple.training.epochs else None,
-        metrics={**fit["metrics"], "test": evaluation.overall},
+        remarks=remarks(triple, fit["history"]),
+        metrics={**fit["metrics"], "test": _leading_first(evaluation.overall, triple)},
         thresholds=evaluation.thresholds,
         slices=evaluation.slices,
         folds=list(options["folds"]) or None,
         component_seconds=seconds.get("seconds", {}),
         reused=set(seconds.get("reused", ())),
         tuning=results.read_trials(str(folders["tuner_results"])) if "tuner_results" in folders else None,
-        sections=[*_task_sections(folders, triple), *_model_sections(folders, triple)],
+        tuning_curves=tuning.read(folders["tuner_results"]) if "tuner_results" in folders else Markup(""),
+        sections=[*resampling.sections(folders), *_own_sections(folders, triple)],
     )
 
 
-def _records(uri: str, split: str) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(f"{uri}/Split-{split}/*")), "GZIP")
+def _leading_first(metrics: dict[str, Value], triple: Triple) -> dict[str, Value]:
+    """What is known of each metric in the order of the task, and after them any others."""
+    names = [metric.name for metric in triple.task.evaluation.metrics]
+
+    def rank(name: str) -> int:
+        plain = name.removeprefix("val_")
+        return names.index(plain) if plain in names else len(names)
+
+    return {name: metrics[name] for name in sorted(metrics, key=rank)}
+
+
+def _columns(uri: str, triple: Triple) -> list[Column]:
+    """The columns of a table in the first rows of the training split, a target that is a number before them."""
+    features = [f for f in (triple.task.label, *triple.task.features) if f.kind in ("number", "text") and not f.shape]
+    if not features:
+        return []
+    spec = parsing_spec(features)
+    parsed = (
+        records(uri, "train")
+        .take(_bounded(COLUMN_ROWS, len(features)))
+        .batch(BATCH)
+        .map(lambda one: tf.io.parse_example(one, spec))
+    )
+    return columns.read(list(parsed.as_numpy_iterator()), features, triple.task.label.name)
+
+
+def _bounded(rows: int, width: int) -> int:
+    """So many rows of `width` values are read: `rows`, or fewer that hold about `CELLS` values."""
+    return min(rows, max(BATCH, CELLS // width))
 
 
 def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
@@ -150,7 +191,7 @@ def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
         return {}
     spec = parsing_spec((images[0], label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
     samples: dict[str, list[tuple[bytes, str]]] = {name: [] for name in label.classes}
-    for batch in _records(uri, "train").batch(BATCH).map(lambda serialized: tf.io.parse_example(serialized, spec)):
+    for batch in records(uri, "train").batch(BATCH).map(lambda serialized: tf.io.parse_example(serialized, spec)):
         rows = zip(batch[images[0].name].numpy(), batch[label.name].numpy(), batch[KEY].numpy(), strict=True)
         for image, index, key in rows:
             if len(samples[label.classes[index]]) < SAMPLES:
@@ -160,32 +201,40 @@ def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
     return samples
 
 
-def _task_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
-    """The task's own sections, over the exported model's answers to the test split."""
+def _own_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
+    """What the task shows of the exported model's answers to the test split, and the model of itself."""
     module = report_sections.for_task(triple.task.name)
-    if module is None:
-        return []
-    task = triple.task
-    spec = parsing_spec((*task.features, task.label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
-    signature = tf.saved_model.load(str(folders["model"] / files.SAVED_MODEL)).signatures["serving_default"]
-    columns: dict[str, list[np.ndarray]] = {}
-    for serialized in _records(str(folders["examples"]), "test").batch(BATCH):
-        raw = tf.io.parse_example(serialized, spec)
-        answers = signature(**{feature.name: raw[feature.name] for feature in task.features})
-        for name, value in [*raw.items(), *((f"answer {name}", value) for name, value in answers.items())]:
-            columns.setdefault(name, []).append(value.numpy())
-    joined = {name: np.concatenate(values) for name, values in columns.items()}
-    answers = {name.removeprefix("answer "): value for name, value in joined.items() if name.startswith("answer ")}
-    keys = [key.decode() for key in joined[KEY]]
-    inputs = {feature.name: joined[feature.name] for feature in task.features}
-    found: list[Section] = module.sections(task, module.collect(task, keys, inputs, joined[task.label.name], answers))
-    return found
+    exported = Exported(folders["model"] / files.SAVED_MODEL, triple.task)
+    made: list[Section] = []
+    if module is not None:
+        answered = exported.answered(str(folders["examples"]), triple.settings)
+        made += module.sections(triple.task, module.collect(triple.task, answered))
+    return made + _model_sections(folders, triple, exported)
 
 
-def _model_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
-    """What a model shows of itself, if its module has `pictures`."""
+def _model_sections(folders: Mapping[str, Path], triple: Triple, exported: Exported) -> list[Section]:
+    """What a model shows of itself, if its module has `pictures` or `coefficients`."""
     pictures = getattr(triple.model, "pictures", None)
-    if pictures is None:
+    weights = getattr(triple.model, "coefficients", None)
+    if pictures is None and weights is None:
         return []
-    model = keras.saving.load_model(folders["model"] / entrypoints.MODEL_FILE)
-    return [report_sections.model_section(triple.model.PICTURES_TITLE, pictures(model, triple.task))]
+    model = keras.saving.load_model(folders["model"] / entrypoints.MODEL_FILE, compile=False)
+    made = []
+    if pictures is not None and (drawn := pictures(model, triple.task)):
+        made.append(report_sections.model_section(triple.model.PICTURES_TITLE, drawn))
+    if weights is not None and (found := weights(model, triple.task)):
+        made.append(_coefficients(found, triple, exported, str(folders["examples"])))
+    return made
+
+
+def _coefficients(found: dict[str, np.ndarray], triple: Triple, exported: Exported, uri: str) -> Section:
+    """The weights by the names of units, which the first rows of the test split tell."""
+    task = triple.task
+    units = task.inputs[0].classes
+    serialized = list(records(uri, "test").take(_bounded(UNIT_ROWS, len(units))).as_numpy_iterator())
+    spec = parsing_spec(task.features)
+    raw = {name: value.numpy() for name, value in tf.io.parse_example(serialized, spec).items()}
+    prepared = exported.prepare(serialized)
+    names = coefficients.unit_names(units, task.features, prepared[task.inputs[0].name], raw)
+    deviation = float(prepared["scale"][0, 1]) if "scale" in prepared else None
+    return coefficients.section(found, names, deviation)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipelines.report import blocks, figures
+from pipelines.report import blocks, columns, figures
 from pipelines.report.data import ReportData, Section, Slice, Threshold
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -51,7 +51,7 @@ def _sections(data: ReportData) -> Iterator[Section]:
     yield Section("Metrics", _metrics(data))
     yield Section("Learning curves", _curves(data))
     yield from data.sections
-    yield Section("Slices", _slices(data.slices))
+    yield Section("Slices", _slices(data.slices, shares=not data.target))
     yield Section("Folds", _folds(data.folds))
     yield Section("Tuning", _tuning(data))
     yield Section("Data", _data(data))
@@ -83,6 +83,8 @@ def _metrics(data: ReportData) -> Markup:
     splits = sorted(data.metrics, key=lambda split: ORDER.index(split) if split in ORDER else len(ORDER))
     rows = [(_words(name), *(data.metrics[split].get(name) for split in splits)) for name in data.metric_names]
     made = blocks.table(["metric", *splits], rows) if rows else Markup("")
+    if made and data.target:
+        made += blocks.paragraph(f"Errors are in the unit of the target. {blocks.sentence(data.target)}")
     if not data.thresholds:
         return made
     checks = [(_condition(check), check.value, blocks.badge(check.passed)) for check in data.thresholds]
@@ -104,12 +106,14 @@ def _curves(data: ReportData) -> Markup:
             and len(shown) >= 2 * CURVES
         ):
             continue
-        shown[name] = values
+        if len(values) > 1:  # one epoch is no curve
+            shown[name] = values
     drawn = figures.learning_curves(shown, data.best_epoch, data.stopped_epoch)
-    return blocks.side_by_side(*drawn.values()) if drawn else Markup("")
+    said = Markup("").join(blocks.paragraph(blocks.sentence(line)) for line in data.remarks)
+    return said + blocks.side_by_side(*drawn.values()) if drawn else said
 
 
-def _slices(slices: Sequence[Slice]) -> Markup:
+def _slices(slices: Sequence[Slice], shares: bool) -> Markup:
     names = list(dict.fromkeys(name for part in slices for name in part.metrics if name != "example_count"))
     judged = any(part.passed is not None for part in slices)
     rows = []
@@ -118,7 +122,7 @@ def _slices(slices: Sequence[Slice]) -> Markup:
         row: list[Any] = [part.name.replace(" = ", f"{NBSP}={NBSP}")]
         row += [blocks.badge(part.passed)] if judged else []
         row += [None if count is None else int(count)]
-        rows.append([*row, *(_bar_of(part.metrics.get(name), name == names[0]) for name in names)])
+        rows.append([*row, *(_bar_of(part.metrics.get(name), shares and name == names[0]) for name in names)])
     columns = ["slice", *(["threshold"] if judged else []), "examples", *map(_words, names)]
     return blocks.table(columns, rows) if rows else Markup("")
 
@@ -153,7 +157,7 @@ def _tuning(data: ReportData) -> Markup:
         (number, *(_plain(trial.settings.get(name)) for name in names), trial.score)
         for number, trial in enumerate(data.tuning, start=1)
     ]
-    return blocks.table(["trial", *names, "score"], rows)
+    return data.tuning_curves + blocks.table(["trial", *names, "score"], rows)
 
 
 def _data(data: ReportData) -> Markup:
@@ -161,10 +165,13 @@ def _data(data: ReportData) -> Markup:
     if data.counts:
         splits = list(data.counts.values())
         rows = [[name, *(split.get(name, 0) for split in splits)] for name in data.classes]
-        rows.append(["all", *(sum(split.values()) for split in splits)])
-        counts = blocks.table(["class", *data.counts, "all"], [[*row, sum(row[1:])] for row in rows])
+        if not data.target:
+            rows.append(["all", *(sum(split.values()) for split in splits)])
+        head = "" if data.target else "class"
+        counts = blocks.table([head, *data.counts, "all"], [[*row, sum(row[1:])] for row in rows])
     module = blocks.environment().get_template("data.html.jinja").module
-    return Markup(module.data(data, counts))  # type: ignore[attr-defined]
+    described = columns.table(data.columns, sum(data.counts.get("train", {}).values()))
+    return Markup(module.data(data, counts, described))  # type: ignore[attr-defined]
 
 
 def _settings(data: ReportData) -> Markup:

@@ -2,7 +2,7 @@
 
 A module here offers
 
-    collect(task, keys, inputs, labels, answers) -> its own dataclass of examples
+    collect(task, answered) -> its own dataclass of examples
     sections(task, examples) -> list[Section]
 
 and `for_task` finds it. A task without a module has the sections that every report has.
@@ -12,15 +12,40 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from pipelines.report import blocks, pictures
 from pipelines.report.data import Section
+from pipelines.report.importance import Ask
 
 STRONGEST = 0.99
 """The quantile of a model's weights that gets the full colour."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The test split and what the exported model answers to it.
+
+    Attributes:
+        keys: one per example.
+        inputs: raw values by feature, one per example.
+        labels: raw, int64 or float32 [examples].
+        answers: what postprocess names, one per example.
+        ask: the exported model, for other inputs.
+        settings: of the triple, by name.
+    """
+
+    keys: Sequence[str]
+    inputs: Mapping[str, Sequence[Any]]
+    labels: np.ndarray
+    answers: Mapping[str, Any]
+    ask: Ask
+    settings: Mapping[str, Any]
 
 
 def for_task(task_name: str) -> ModuleType | None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.report.data import BadExamples, ReportData, Threshold
+from pipelines.report import coefficients, columns
+from pipelines.report.data import BadExamples, ReportData, Section, Threshold
 from pipelines.report.render import write
-from pipelines.report.sections import image_classification
+from pipelines.report.sections import classification, image_classification, regression
 from tests.browser import Browser, browser, chromium_path
-from tests.pipelines.report import example
+from tests.pipelines.report import example, tables
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +71,47 @@ def test_the_strained_page_fits_a_phone(chromium, tmp_path):
         opened = chromium.open(path.as_uri(), width, height, mobile)
         opened.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
         assert opened.problems() == []
+
+
+def table_sections() -> list[Section]:
+    """What both tasks on tables and a linear model show."""
+    raw = tables.inputs(700)
+    targets = raw["age"] + np.random.default_rng(0).normal(0, 3, 700)
+
+    def ask(values):
+        second = np.clip((values["age"] - 20) / 40, 0.01, 0.99)
+        answer = {"value": values["age"], "low": values["age"] - 4, "high": values["age"] + 4}
+        return {**answer, "probabilities": np.stack([1 - second, second], axis=1)}
+
+    added = regression.sections(
+        tables.task(), regression.collect(tables.task(), tables.answered(raw, targets, ask, interval=0.9))
+    )
+    task = tables.task(("under_forty_years_of_age", "forty_years_and_above"))
+    added += classification.sections(
+        task, classification.collect(task, tables.answered(raw, (targets > 40).astype(int), ask))
+    )
+    names = [f"a_column_of_a_long_name = and a long value {index}" for index in range(50)]
+    weights = np.random.default_rng(1).normal(size=(50, 9))
+    added.append(coefficients.section({"mean": weights[:, 0]}, names, 17.0))
+    added.append(coefficients.section({f"class {index}": weights[:, index] for index in range(9)}, names))
+    return added
+
+
+def test_a_page_about_a_table_fits_a_phone(chromium, tmp_path):
+    raw, features = tables.inputs(700), tables.COLUMNS
+    report = ReportData(
+        model="linear", dataset="csv:/home/somebody/table.csv", task="regression", run="one", target="Years of age.",
+        counts={"train": {"examples": 700}}, metrics={"test": {"rmse": 123456.7}}, sections=table_sections(),
+        columns=columns.read([raw], features, "label"), remarks=["converged: epoch 3"],
+    )  # fmt: skip
+    path = write(report, tmp_path / "report.html")
+    for width, height, mobile in VIEWS.values():
+        for dark in (False, True):
+            opened = chromium.open(path.as_uri(), width, height, mobile, dark)
+            opened.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
+            assert opened.problems() == []
+            if mobile:
+                assert min(opened.evaluate(SMALL_TEXT)) >= 9
 
 
 def test_text_in_figures_is_readable_on_a_phone(chromium, page):

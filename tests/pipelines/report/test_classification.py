@@ -9,7 +9,10 @@ from pipelines.report.classification import (
     class_scores,
     confidence_bins,
     confusion_matrix,
+    cross_entropy,
     expected_calibration_error,
+    most_confident_mistakes,
+    ranking,
 )
 
 
@@ -69,3 +72,35 @@ def test_a_calibrated_model_has_a_small_error():
     positive = random.uniform(size=200_000)
     labels = (random.uniform(size=positive.size) < positive).astype(int)
     assert expected_calibration_error(labels, np.stack([1 - positive, positive], axis=1)) < 0.01
+
+
+def test_cross_entropy_by_hand():
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]])
+    assert cross_entropy(np.array([0, 1]), probabilities) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
+    assert cross_entropy(np.array([0]), np.array([[0.0, 1.0]])) == pytest.approx(-np.log(1e-7))
+
+
+def test_the_surest_mistakes_come_first():
+    probabilities = np.array([[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.7, 0.3]])
+    assert most_confident_mistakes(np.array([1, 0, 1, 1]), probabilities).tolist() == [1, 3, 0]
+
+
+def test_ranking_by_hand():
+    # Of the four pairs of one and another the scores put three in order: the area is 3/4. Precisions at the recalls
+    # 1/2 and 1 are 1 and 2/3: the average precision is (1 + 2/3) / 2.
+    found = ranking(np.array([True, False, True, False]), np.array([0.9, 0.8, 0.7, 0.1]))
+    assert found.area == pytest.approx(3 / 4)
+    assert found.average_precision == pytest.approx((1 + 2 / 3) / 2)
+    assert (found.true_positive[-1], found.false_positive[-1], found.recall[0], found.recall[-1]) == (1, 1, 0, 1)
+
+
+def test_a_ranking_of_one_side_is_none():
+    for true in ([True, True], [False, False], []):
+        found = ranking(np.array(true, bool), np.linspace(0, 1, len(true)))
+        assert np.isnan([found.area, found.average_precision]).all()
+        assert not len(found.recall)
+
+
+def test_scores_by_chance_have_an_area_of_one_half():
+    random = np.random.default_rng(0)
+    assert ranking(random.uniform(size=20_000) < 0.3, random.uniform(size=20_000)).area == pytest.approx(0.5, abs=0.02)

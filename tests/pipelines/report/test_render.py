@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from pipelines.report import blocks, figures
 from pipelines.report.classification import confidence_bins
-from pipelines.report.data import BadExamples, ReportData, Section, Slice, Threshold, Trial
+from pipelines.report.data import BadExamples, Column, ReportData, Section, Slice, Threshold, Trial
 from pipelines.report.render import render, write
 
 BARE = ReportData(model="knn", dataset="digits", task="image_classification", run="one")
@@ -142,9 +142,43 @@ def test_counts_are_summed():
     assert "class train test all a 5 0 5 b 7 2 9 all 12 2 14" in words
 
 
+def test_a_number_that_is_predicted_has_a_unit_and_no_classes():
+    counts = {"train": {"examples": 310}, "test": {"examples": 66}}
+    metrics = {"test": {"rmse": 54.3512, "mae": 123456.7, "r2": 0.5}}
+    words = text(render(replace(BARE, counts=counts, metrics=metrics, target="price in euro")))
+    assert "rmse 54.35 mae 123 457 r2 0.5000" in words.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert "in the unit of the target. Price in euro." in words
+    assert "Examples train test all examples 310 66 376" in words
+    assert "class" not in words.partition("Examples")[2]
+
+
+def test_columns_of_a_table():
+    found = [Column("age", "number", 310, 0.25, 40.5, 10.0, 18.0, 90.0, histogram=[1, 2])]
+    counts = {"train": {"a": 310}}
+    words = text(render(replace(BARE, columns=found, counts=counts)))
+    assert "Over the 310 rows of the training split" in words
+    assert "age number 25.0 % 40.5 10 18 90" in words
+
+
+def test_what_a_model_says_of_its_training():
+    page = render(replace(BARE, remarks=["converged: epoch <3>"], history={"loss": [1.0]}))
+    assert headings(page) == ["Learning curves"]
+    assert "<p>Converged: epoch &lt;3&gt;.</p>" in page
+    assert "<svg" not in page  # one epoch is no curve
+    assert "<svg" in render(replace(BARE, history={"loss": [1.0, 0.5]}))
+
+
 def test_folds_show_mean_and_spread():
     words = text(render(replace(BARE, folds=[{"accuracy": value} for value in (0.8, 0.9, 1.0)])))
     assert "accuracy 0.9000 0.1000 0.8000 0.9000 1.0000" in words
+
+
+def test_the_first_rows_of_a_ranked_table_show():
+    html = blocks.ranked_table(["name", "number"], [(f"row {index}", index) for index in range(33)])
+    shown, folded = html.split("<details>")
+    assert "row 29<" in shown and "row 30<" in folded
+    assert "<summary>3 more rows</summary>" in folded
+    assert "<details>" not in blocks.ranked_table(["name"], [("a",)] * 30)
 
 
 def test_a_long_table_is_folded_away():
@@ -156,7 +190,9 @@ def test_a_long_table_is_folded_away():
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(3, "3"), (np.int64(60000), "60 000"), (0.98765, "0.9877"), (np.float32(0.5), "0.5000"), (1.0, "1.0000"),
-     (0.0, "0.0000"), (12.0, "12"), (1e-5, "1e-05"), (float("nan"), "–"), (True, True), ("text", "text")],
+     (0.0, "0.0000"), (12.0, "12"), (54.3512, "54.35"),
+     (123456.7, "123 457"), (-2500.4, "-2 500"), (2.5e10, "2.5e+10"), (1e-5, "1e-05"),
+     (float("nan"), "–"), (True, True), ("text", "text")],
 )  # fmt: skip
 def test_numbers(value, shown):
     found = blocks.figure(value)

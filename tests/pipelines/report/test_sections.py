@@ -29,7 +29,8 @@ def test_a_task_with_a_module_is_found_and_others_have_none():
 
 def test_collect_takes_raw_inputs_and_answers_by_name():
     answers = {"classes": [b"0"], "probabilities": [[0.9, 0.1]]}
-    found = image_classification.collect(example.task(), ["a"], {"image": [b"png"]}, np.array([[1]]), answers)
+    answered = sections.Answered(["a"], {"image": [b"png"]}, np.array([[1]]), answers, lambda inputs: answers, {})
+    found = image_classification.collect(example.task(), answered)
     assert (found.keys, found.images, found.labels.tolist()) == (["a"], [b"png"], [1])
     assert found.probabilities.shape == (1, 2)
 

@@ -1,0 +1,67 @@
+"""The model as it is served, asked about the examples of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ann_keras.task import Task
+from pipelines.components.example_gen import KEY
+from pipelines.report.sections import Answered
+from serving.export import parsing_spec
+
+BATCH, ROWS = 256, 2000
+"""Examples, and rows of a table, that are asked about at a time."""
+
+
+def records(uri: str, split: str) -> tf.data.Dataset:
+    """The serialized tf.Examples of a split, in the order of its files."""
+    return tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(f"{uri}/Split-{split}/*")), "GZIP")
+
+
+class Exported:
+    """A SavedModel that `serving.export` wrote.
+
+    Args:
+        path: its folder.
+        task: names its features.
+    """
+
+    def __init__(self, path: Path, task: Task) -> None:
+        self.task = task
+        self._loaded = tf.saved_model.load(str(path))  # holds the variables that the signatures read
+
+    def ask(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The named answers to raw values by feature, one per example."""
+        signature = self._loaded.signatures["serving_default"]
+        count = len(next(iter(inputs.values())))
+        size = ROWS if all(feature.kind in ("number", "text") for feature in self.task.features) else BATCH
+        found: list[dict[str, Any]] = []
+        for start in range(0, count, size):
+            part = {feature.name: inputs[feature.name][start : start + size] for feature in self.task.features}
+            tensors = {name: tf.constant(values) for name, values in part.items()}
+            found.append({name: value.numpy() for name, value in signature(**tensors).items()})
+        return {name: np.concatenate([part[name] for part in found]) for name in found[0]} if found else {}
+
+    def prepare(self, serialized: list[bytes]) -> dict[str, np.ndarray]:
+        """What the graph that prepares inputs makes of tf.Examples, by name."""
+        signature = self._loaded.signatures["transform_features"]
+        return {name: value.numpy() for name, value in signature(examples=tf.constant(serialized)).items()}
+
+    def answered(self, uri: str, settings: Mapping[str, Any]) -> Answered:
+        """The test split of an examples artifact, and the answers to it."""
+        task = self.task
+        spec = parsing_spec((*task.features, task.label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
+        batches = records(uri, "test").batch(BATCH).map(lambda serialized: tf.io.parse_example(serialized, spec))
+        columns: dict[str, list[np.ndarray]] = {name: [] for name in spec}
+        for raw in batches:
+            for name, value in raw.items():
+                columns[name].append(value.numpy())
+        joined = {name: np.concatenate(values) for name, values in columns.items()}
+        keys = [key.decode() for key in joined[KEY]]
+        inputs = {feature.name: joined[feature.name] for feature in task.features}
+        return Answered(keys, inputs, joined[task.label.name], self.ask(inputs), self.ask, settings)
