@@ -69,30 +69,50 @@ def _check_free(port: int, option: str) -> None:
 
 def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root: str, as_json: bool) -> int:
     """`ann predict`."""
-    from serving.client import decode, encode
     from serving.errors import ServingError
 
     try:
         description = _description(model, root)
-        request = encode(_features(model, description), inputs)
+        features = _features(model, description)
+        # What is wrong with INPUT is said before a server is asked, if it is known what the model reads.
+        request = None if features is None else _request(features, inputs)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     try:
         with _client(model, url, grpc, root) as client:
-            columns = client.predict(request)
+            request = request or _request(_served(model, client), inputs)
+            columns = client.predict(request.inputs)
     except ServingError as error:
         raise click.ClickException(str(error)) from error
+    _tell(model, description, request.names, columns, as_json)
+    return 0
+
+
+def _request(features: Sequence[Any], inputs: Sequence[str]) -> Any:
+    from pipelines import rows
+
+    try:
+        return rows.request(features, inputs)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _tell(
+    model: str, description: dict[str, Any], names: Sequence[str], columns: dict[str, Any], as_json: bool
+) -> None:
+    """Prints the answers."""
+    from serving.decoding import decode
+
     if as_json:
-        rows = [{name: values[row] for name, values in columns.items()} for row in range(len(inputs))]
+        rows = [{name: values[row] for name, values in columns.items()} for row in range(len(names))]
         click.echo(json.dumps(rows, default=_plain))
-        return 0
+        return
     try:
         answers = decode(description, columns)
     except ValueError as error:
         raise click.ClickException(f"{model} does not answer as it should: {error}") from error
-    for given, answer in zip(inputs, answers, strict=True):
-        click.echo(f"{given}: {json.dumps(answer, default=_plain) if isinstance(answer, dict) else answer}")
-    return 0
+    for name, answer in zip(names, answers, strict=True):
+        click.echo(f"{name}: {json.dumps(answer, default=_plain) if isinstance(answer, dict) else answer}")
 
 
 def _plain(value: Any) -> Any:
@@ -109,19 +129,50 @@ def _description(model: str, root: str) -> dict[str, Any]:
     return json.loads(newest.read_text(encoding="utf-8")) if newest else {}
 
 
-def _features(model: str, description: dict[str, Any]) -> list[Any]:
-    """The features that the model's requests hold: as it was pushed, else as its task has them."""
+def _features(model: str, description: dict[str, Any]) -> Sequence[Any] | None:
+    """The features that the model's requests hold: as it was pushed, else as its task has them; None where that is for
+    the server to say.
+    """
     from ann_keras import registry
     from ann_keras.task import Feature
+    from serving.columns import features_of
 
     if description:
-        fields = description["features"]
-        return [Feature(one["name"], one["kind"], tuple(one["shape"]), one["dtype"]) for one in fields]
+        return features_of(description)
     if model not in registry.MODELS:
         raise UsageError(f"unknown model {model!r}; the models are {', '.join(registry.MODELS)}")
-    (task, *_) = registry.constants(registry.MODELS[model])["TASKS"]
-    roles = registry.constants(registry.TASKS[task])["ROLES"]
-    return [Feature(role, kind) for role, kind in roles.items() if kind != "label"]
+    (task, *others) = registry.constants(registry.MODELS[model])["TASKS"]
+    features = [Feature(role, kind) for role, kind in _roles(task).items() if role != "label"]
+    return None if others or not features else features
+
+
+def _roles(task: str) -> dict[str, str]:
+    from ann_keras import registry
+
+    found: dict[str, str] = registry.constants(registry.TASKS[task])["ROLES"]
+    return found
+
+
+def _served(model: str, client: Any) -> list[Any]:
+    """The features as the server's signature has them, which does not say what may be missing."""
+    from ann_keras import registry
+    from ann_keras.task import WIRE, Feature
+    from serving import tensors
+    from serving.async_client import DEFAULT_SIGNATURE
+
+    roles: dict[str, str] = {}
+    for task in registry.constants(registry.MODELS[model])["TASKS"]:
+        roles |= _roles(task)
+    signatures = client.metadata().signatures
+    if DEFAULT_SIGNATURE not in signatures:
+        raise click.ClickException(f"{model} has no signature {DEFAULT_SIGNATURE}; it has {', '.join(signatures)}")
+    features = []
+    for name, info in signatures[DEFAULT_SIGNATURE].inputs.items():
+        is_text, shape = info.data_type == tensors.STRING, tuple(info.shape or ())[1:]
+        kind = "text" if is_text else "tensor" if shape else "number"
+        role = roles.get(name, kind)
+        features.append(Feature(name, role if (WIRE[role][0] == "string") == is_text else kind, shape))
+    return features
 
 
 @contextlib.contextmanager

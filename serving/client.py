@@ -5,6 +5,7 @@ Example:
     with Client("http://127.0.0.1:8501", "lenet5") as client:
         columns = client.predict(encode(features, ["digit.png"]))
     decode({"classes": classes}, columns)  # [Classification(label="7", probabilities={...})]
+    # of a model of numbers: [Number(value=131.7, low=109.4, high=154.0)]
 """
 
 from __future__ import annotations

@@ -38,7 +38,13 @@ class Classification:
 
 @dataclass(frozen=True)
 class Number:
-    """A number, with the bounds of its interval where the model gives them."""
+    """A number, in the unit of the values that the model was trained on.
+
+    Attributes:
+        value: the answer.
+        low, high: the bounds of its interval, which the model's setting `interval` says the share of; None where the
+            model gives none.
+    """
 
     value: float
     low: float | None = None
@@ -111,7 +117,8 @@ def decode(description: Mapping[str, Any], columns: Columns) -> list[Answer]:
         columns: what `Client.predict` returned.
 
     Returns:
-        A Classification, Number, Mask, Boxes or Text for each example, or the outputs by name where they are none.
+        A Classification, Number (with `low` and `high` where the model gives an interval), Mask, Boxes or Text for each
+        example, or the outputs by name where they are none.
 
     Raises:
         ValueError: naming the output that does not hold what its name says.

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ann_keras.datasets.tables import shown
 from serving import tensors
+from serving.columns import Names
 from serving.errors import Code, ServingError
 
 if TYPE_CHECKING:
     from ann_keras.task import Feature
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def encode(features: Iterable[Feature], items: Iterable[Any]) -> dict[str, list[Any]]:
@@ -22,32 +26,46 @@ def encode(features: Iterable[Feature], items: Iterable[Any]) -> dict[str, list[
 
     Args:
         features: the task's raw features.
-        items: one per example: the value itself where there is one feature, else a mapping of values by feature name.
-            An image is a file's path, the bytes of one, or an array uint8 [height, width] or [height, width, channels].
-            A number or a tensor is an array, a (nested) list, a number, text that holds one as JSON does, or the path
-            of a .npy file. A label is a class's name or index. A text is a str, bytes, or the Path of a file.
+        items: one per example: the value itself where there is one feature, else a mapping of values by the features'
+            names or the names of their columns. An image is a file's path, the bytes of one, or an array uint8
+            [height, width] or [height, width, channels]. A number or a tensor is an array, a (nested) list, a number,
+            text that holds one as JSON does, or the path of a .npy file. A label is a class's name or index. A text is
+            a str, bytes, or the Path of a file. A number or a text that is optional may be None or not there.
 
     Returns:
-        A batch per feature.
+        A batch per feature: in it a number that is missing is NaN, and a text is empty.
 
     Raises:
         ValueError: naming the bad value and what would be right.
     """
     named = tuple(features)
+    for feature in named:
+        if feature.kind not in _ENCODERS:
+            legal = ", ".join(_ENCODERS)
+            raise ValueError(f"feature {feature.name!r}: kind {feature.kind!r} has no encoder; there is {legal}")
+    names = Names(named)
     inputs: dict[str, list[Any]] = {feature.name: [] for feature in named}
     for item in items:
         if not isinstance(item, Mapping) and len(named) != 1:
-            names = ", ".join(inputs)
-            raise ValueError(f"an example is a mapping with a value for each of {names}, not {item!r:.80}")
-        values = item if isinstance(item, Mapping) else {named[0].name: item}
+            known = shown(list(inputs))
+            raise ValueError(f"an example is a mapping with a value for each of {known}, not {item!r:.80}")
+        values = names.values(item) if isinstance(item, Mapping) else {named[0].name: item}
         for feature in named:
-            if feature.name not in values:
-                raise ValueError(f"{item!r:.80} has no value for the feature {feature.name!r}")
-            if feature.kind not in _ENCODERS:
-                legal = ", ".join(_ENCODERS)
-                raise ValueError(f"feature {feature.name!r}: kind {feature.kind!r} has no encoder; there is {legal}")
-            inputs[feature.name].append(_ENCODERS[feature.kind](feature, values[feature.name]))
+            inputs[feature.name].append(encode_value(feature, values.get(feature.name)))
     return inputs
+
+
+def encode_value(feature: Feature, value: Any) -> Any:
+    """Returns one value as `encode` has it in a batch; None is one that is missing.
+
+    Raises:
+        ValueError: naming the bad value and what would be right.
+    """
+    if value is None:
+        if not feature.optional:
+            raise ValueError(f"{feature.kind} {feature.name!r} is missing, and the model needs it")
+        value = "" if feature.kind == "text" else np.full([size or 1 for size in feature.shape], np.nan)
+    return _ENCODERS[feature.kind](feature, value)
 
 
 def _encode_image(feature: Feature, value: Any) -> bytes:
@@ -79,9 +97,13 @@ def _encode_png(image: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _encode_numbers(feature: Feature, value: Any) -> np.ndarray:
+def _encode_numbers(feature: Feature, value: Any) -> np.ndarray | np.float32:
     """Returns float32 of the feature's shape."""
-    wanted = f"{feature.kind} {feature.name!r} takes numbers of shape {_shown(feature.shape)}"
+    # Of the cells of large tables: an array for each takes several times as long.
+    if type(value) is float and not feature.shape and abs(value) <= _LARGEST:
+        return np.float32(value)
+    what = f"numbers of shape {_shown(feature.shape)}" if feature.shape else "one number"
+    wanted = f"{feature.kind} {feature.name!r} takes {what}"
     try:
         if isinstance(value, Path) or (isinstance(value, str) and value.endswith(".npy")):
             loaded = np.load(io.BytesIO(_read_file(feature.kind, value)), allow_pickle=False)
@@ -96,8 +118,21 @@ def _encode_numbers(feature: Feature, value: Any) -> np.ndarray:
         wanted_size in (None, size) for wanted_size, size in zip(feature.shape, loaded.shape, strict=True)
     )
     if not fits:
-        raise ValueError(f"{wanted}, not {_shown(loaded.shape)}")
-    return loaded.astype(np.float32)
+        raise ValueError(f"{wanted}, not numbers of shape {_shown(loaded.shape)}")
+    if feature.kind == "number" and not (np.abs(loaded) <= _LARGEST).all():
+        _check_finite(feature, loaded)
+    encoded: np.ndarray = loaded.astype(np.float32)
+    return encoded
+
+
+def _check_finite(feature: Feature, given: np.ndarray) -> None:
+    """Raises for a number that float32 does not hold, or one that is missing where it may not be."""
+    beyond = given[np.abs(given) > _LARGEST]
+    if beyond.size:
+        what = "infinite" if np.isinf(beyond).any() else f"{beyond.flat[0]}, beyond float32"
+        raise ValueError(f"number {feature.name!r} is {what}; give a finite one")
+    if not feature.optional:
+        raise ValueError(f"number {feature.name!r} is missing (NaN), and the model needs it")
 
 
 def _shown(shape: Iterable[int | None]) -> str:
@@ -117,11 +152,13 @@ def _encode_label(feature: Feature, value: Any) -> int:
 
 
 def _encode_text(feature: Feature, value: Any) -> str | bytes:
-    if isinstance(value, str | bytes):
-        return value
     if isinstance(value, Path):
-        return _read_file("text", value)
-    raise ValueError(f"a text is a str, bytes or the Path of a file, not {value!r:.80}")
+        value = _read_file("text", value)
+    if not isinstance(value, str | bytes):
+        raise ValueError(f"text {feature.name!r} is a str, bytes or the Path of a file, not {value!r:.80}")
+    if not value and not feature.optional:
+        raise ValueError(f"text {feature.name!r} is missing (empty), and the model needs it")
+    return value
 
 
 _ENCODERS: dict[str, Callable[[Any, Any], Any]] = {

@@ -5,6 +5,7 @@ Signatures:
     examples: serialized tf.Examples -> the same answers, for the Evaluator and for bulk inference.
     transform_features: serialized tf.Examples -> the inputs of the model.
     classify: serialized tf.Examples -> "classes" and "scores", for TF Serving's Classify; where the label has classes.
+    regress: serialized tf.Examples -> "outputs", for TF Serving's Regress; where the label is a number.
 """
 
 from __future__ import annotations
@@ -34,12 +35,28 @@ WARMUP_ROWS = 8
 """Examples that are enough for them; they are sent by 1, 2, 4 and 8, the sizes that batching makes at first."""
 
 
+METHODS = {
+    "classify": tf.compat.v1.saved_model.CLASSIFY_METHOD_NAME,
+    "regress": tf.compat.v1.saved_model.REGRESS_METHOD_NAME,
+}
+"""signature -> its method in TF Serving, where that is not Predict."""
+
+
 def parsing_spec(features: Iterable[Feature]) -> dict[str, tf.io.FixedLenFeature]:
-    """How tf.Examples that hold `features` are parsed."""
+    """How tf.Examples that hold `features` are parsed; an optional one that is left out is NaN or empty."""
     return {
-        feature.name: tf.io.FixedLenFeature([size or 1 for size in feature.wire_shape], tf.as_dtype(feature.wire_dtype))
+        feature.name: tf.io.FixedLenFeature(
+            [size or 1 for size in feature.wire_shape], tf.as_dtype(feature.wire_dtype), _missing(feature)
+        )
         for feature in features
     }
+
+
+def _missing(feature: Feature) -> Any:
+    if not feature.optional:
+        return None
+    empty = "" if feature.wire_dtype == "string" else float("nan")
+    return np.full([size or 1 for size in feature.wire_shape], empty).tolist()
 
 
 def request_spec(features: Iterable[Feature]) -> dict[str, tf.TensorSpec]:
@@ -75,7 +92,7 @@ def export(
     # Traced once, and shared by the signatures.
     @functools.partial(tf.function, autograph=False)
     def answer(raw: Tensors) -> Tensors:
-        return task.postprocess(model(transform(raw), training=False))
+        return task.answer(model, transform(raw))
 
     def serve(**raw: Any) -> Tensors:
         return answer(raw)
@@ -89,6 +106,9 @@ def export(
     def classify(inputs: Any) -> Tensors:
         found = answer(tf.io.parse_example(inputs, spec))
         return {"classes": found["classes"], "scores": found["probabilities"]}
+
+    def regress(inputs: Any) -> Tensors:
+        return {"outputs": answer(tf.io.parse_example(inputs, spec))[task.evaluation.prediction]}
 
     def serialized(name: str) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec([None], tf.string, name=name)}
@@ -104,6 +124,8 @@ def export(
     }
     if task.label.classes:
         endpoints["classify"] = (classify, serialized("inputs"))
+    if task.label.kind == "number":
+        endpoints["regress"] = (regress, serialized("inputs"))
     for name, (function, arguments) in endpoints.items():
         traced = tf.function(function, autograph=False)
         traced.get_concrete_function(**arguments)
@@ -114,8 +136,8 @@ def export(
     _describe(triple, Path(partial))
     if warmup is not None:
         _write_warmup({feature.name: warmup[feature.name] for feature in task.features}, Path(partial))
-    if "classify" in endpoints:
-        _set_method(partial, "classify", tf.compat.v1.saved_model.CLASSIFY_METHOD_NAME)
+    for name in METHODS.keys() & endpoints.keys():
+        _set_method(partial, name, METHODS[name])
     _replace(partial, path)
 
 
@@ -156,7 +178,14 @@ def _write_warmup(raw: Mapping[str, Any], path: Path) -> None:
 
 def _describe(triple: Triple, path: Path) -> None:
     features = [
-        {"name": feature.name, "kind": feature.kind, "shape": list(feature.shape), "dtype": feature.dtype}
+        {
+            "name": feature.name,
+            "kind": feature.kind,
+            "shape": list(feature.shape),
+            "dtype": feature.dtype,
+            "description": feature.description,
+            "optional": feature.optional,
+        }
         for feature in triple.task.features
     ]
     description = {

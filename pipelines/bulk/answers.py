@@ -7,7 +7,7 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ class Csv(Format):
     @property
     def _columns(self) -> list[str]:
         shares = _has_shares(self.outputs) and bool(self.classes)
-        names = [name for name in self.outputs if not (shares and name in ("classes", "probabilities"))]
+        names = [name for name in _ordered(self.outputs) if not (shares and name in ("classes", "probabilities"))]
         return [KEY, *names, *(f"probabilities.{name}" for name in (self.classes if shares else ())), ERROR]
 
     def header(self) -> bytes:
@@ -105,6 +105,12 @@ FORMATS: dict[str, type[Format]] = {".jsonl": JsonLines, ".csv": Csv, ".tfrecord
 """Format by the end of the file's name."""
 
 
+def _ordered(names: Iterable[str]) -> list[str]:
+    """Outputs by name, a number before the bounds of its interval."""
+    first = ("value", "low", "high")
+    return sorted(names, key=lambda name: (first.index(name), "") if name in first else (len(first), name))
+
+
 def _has_shares(names: Any) -> bool:
     return {"classes", "probabilities"} <= set(names)
 
@@ -116,7 +122,7 @@ def _readable(outcome: Outcome) -> dict[str, Any]:
     found = {name: _plain(name, value) for name, value in outcome.items()}
     if _has_shares(found):
         found["probabilities"] = dict(zip(found.pop("classes"), found["probabilities"], strict=True))
-    return dict(sorted(found.items()))
+    return {name: found[name] for name in _ordered(found)}
 
 
 def _plain(name: str, value: Any) -> Any:

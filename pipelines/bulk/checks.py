@@ -71,7 +71,7 @@ def _format_of(path: str) -> str:
     name = os.path.basename(place).lower()
     if storage.is_local(place) and os.path.isdir(place):
         return "folder"
-    if name.endswith(".csv"):
+    if name.endswith((".csv", ".tsv")):
         return "csv"
     if "tfrecord" in name:
         return "tfrecord"

@@ -58,6 +58,8 @@ def predict(
         lines = console.Lines(err if options["as_json"] else out)
         beam_options = _beam_options(options["beam_args"])
         request = _request(model, root, version, given, input_format, output)
+        for note in request.source.notes():
+            lines.say(note)
         try:
             found = _answer(request, options["batch_size"], beam_options, lines)
         except Exception as error:

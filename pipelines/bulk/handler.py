@@ -4,7 +4,10 @@ which example made it fail.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import re
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,7 +103,9 @@ class SavedModelHandler(ModelHandler[Example, Outcome, Loaded]):
 
     def load_model(self) -> Loaded:
         """Loads the SavedModel."""
-        return Loaded(*self._arguments)
+        loaded = Loaded(*self._arguments)
+        atexit.register(_close, weakref.ref(loaded))
+        return loaded
 
     def run_inference(
         self, batch: Sequence[Example], model: Loaded, inference_args: dict[str, Any] | None = None
@@ -113,6 +118,13 @@ class SavedModelHandler(ModelHandler[Example, Outcome, Loaded]):
     def get_num_bytes(self, batch: Sequence[Example]) -> int:
         """The bytes of a batch, for Beam's metrics; the default pickles it for that."""
         return sum(_size(one) for one in batch)
+
+
+def _close(loaded: weakref.ref[Loaded]) -> None:
+    """Lets a model go before the process ends: TensorFlow complains of functions that outlive its modules."""
+    if model := loaded():
+        vars(model).clear()
+        gc.collect()
 
 
 def _size(example: Example) -> int:

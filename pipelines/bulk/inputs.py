@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import abc
-import functools
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +78,10 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def read(self, work: Work) -> Iterator[tuple[str, Example]]:
         """Yields the key and the example of each of its inputs, in order."""
+
+    def notes(self) -> Iterable[str]:
+        """What a user should know of them before they are answered, one line each."""
+        return ()
 
     def names(self) -> list[str]:
         """The folder's files, relative to it, sorted."""
@@ -175,12 +178,13 @@ class Folder(Source):
             file.seek(work.offset)
             for _ in range(work.rows or 0):
                 name = json.loads(file.readline())
-                yield name, example(self.features, functools.partial(values.from_file, storage.join(self.path, name)))
+                path = storage.join(self.path, name)
+                yield name, example((feature.name, values.from_file(path, feature)) for feature in self.features)
 
 
-def example(features: tuple[Feature, ...], read: Any) -> Example:
-    """The values of the features as `read` gives them one by one, or what is wrong with one of them."""
+def example(read: Iterable[tuple[str, Any]]) -> Example:
+    """The values of the features, which are read one by one, or what is wrong with the first that is bad."""
     try:
-        return {feature.name: read(feature) for feature in features}
+        return dict(read)
     except (ValueError, OSError) as error:
         return Problem(getattr(error, "strerror", None) or str(error))

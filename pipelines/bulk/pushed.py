@@ -12,6 +12,7 @@ import click
 from ann_keras.task import Feature
 from pipelines.bulk import storage
 from pipelines.exits import UsageError
+from serving.columns import features_of
 from serving.model_config import DESCRIPTION
 
 EXAMPLES, FEATURES = "examples", "serving_default"
@@ -81,6 +82,4 @@ def _described(path: str) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
         return (), ()
     with storage.read(storage.join(path, DESCRIPTION)) as file:
         description = json.loads(file.read())
-    fields = description["features"]
-    features = tuple(Feature(one["name"], one["kind"], tuple(one["shape"]), one["dtype"]) for one in fields)
-    return features, tuple(description["classes"])
+    return features_of(description), tuple(description["classes"])

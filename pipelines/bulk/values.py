@@ -10,7 +10,9 @@ import numpy as np
 
 from ann_keras.task import Feature
 from pipelines.bulk import storage
-from serving.encoding import encode
+from serving import columns
+from serving.columns import is_cell
+from serving.encoding import encode_value
 
 LARGEST_FILE = 1 << 25
 """Bytes of a picture, or of another file that holds one value."""
@@ -28,23 +30,38 @@ def from_file(path: str, feature: Feature) -> Any:
         raise ValueError(f"larger than {LARGEST_FILE >> 20} MiB")
     if feature.kind == "image":
         return _picture(content)
-    return _encoded(feature, np.load(io.BytesIO(content), allow_pickle=False))
+    return encode_value(feature, np.load(io.BytesIO(content), allow_pickle=False))
 
 
-def from_cell(folder: str, cells: dict[str, str], feature: Feature) -> Any:
-    """An image from a path relative to the folder or from a data: URI; anything else as `serving.client` takes text."""
-    cell = cells[feature.name].strip()
+def from_cell(folder: str, feature: Feature, cell: str | None) -> Any:
+    """A number or a text as a table has it, an image from a path relative to the folder or from a data: URI, anything
+    else as `serving.client` takes text; None is a column that is not there.
+    """
+    if cell is None:
+        return encode_value(feature, None)
+    if is_cell(feature):
+        return encode_value(feature, _utf8(feature, columns.from_cell(feature, cell)))
+    cell = cell.strip()
     if feature.kind == "image":
         if cell.startswith("data:"):
             return _picture(_inline(cell))
         if not cell:
             raise ValueError(f"{feature.name}: neither a path nor a data: URI")
     elif not cell.endswith(".npy"):
-        return _encoded(feature, _number(cell) if feature.kind == "number" else cells[feature.name])
+        return encode_value(feature, cell)
     try:
         return from_file(storage.join(folder, cell), feature)
     except OSError as error:
         raise ValueError(f"{cell}: {error.strerror or error}") from error
+
+
+def _utf8(feature: Feature, value: float | str | None) -> float | str | None:
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"text {feature.name!r} is not UTF-8") from None
+    return value
 
 
 def _inline(uri: str) -> bytes:
@@ -53,18 +70,6 @@ def _inline(uri: str) -> bytes:
     if not head.endswith(";base64"):
         raise ValueError(f"a data: URI of an image begins as data:image/png;base64, does, not as {head[:40]!r}")
     return base64.b64decode(content, validate=True)
-
-
-def _number(cell: str) -> float | str:
-    """A number as people write it, which JSON does not always allow; what is none is left for the error's text."""
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
-
-
-def _encoded(feature: Feature, value: Any) -> Any:
-    return encode((feature,), [{feature.name: value}])[feature.name][0]
 
 
 def _picture(encoded: bytes) -> bytes:

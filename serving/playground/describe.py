@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ann_keras.task import Feature
+from serving.columns import column_name, features_of, is_cell
 from serving.model_config import DESCRIPTION
+from serving.playground import examples
 
 _NUMBERS = {"DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"}
 SIGNATURE = "serving_default"
@@ -21,16 +24,36 @@ def from_export(base_path: str | os.PathLike[str], version: str) -> dict[str, An
         base_path: the folder of version directories.
         version: the served one.
     """
+    folder = Path(base_path, version)
     try:
-        described = json.loads(Path(base_path, version, DESCRIPTION).read_text(encoding="utf-8"))
-        fields = [{key: one[key] for key in ("name", "kind", "shape", "dtype")} for one in described["features"]]
+        described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        features = features_of(described)
     except (OSError, ValueError, LookupError, TypeError):
         return None
+    about = {"task": described.get("task", ""), "dataset": described.get("dataset", ""), "row": True}
+    interval = described.get("settings", {}).get("interval")
+    # A text alone may be a long one, which is no cell of a table.
+    if not all(map(is_cell, features)) or [feature.kind for feature in features] == ["text"]:
+        return {**about, "features": [_field(feature) for feature in features]}
+    rows = examples.rows(folder, features)
+    fields = [
+        _field(feature) | ({"values": examples.values(folder, feature, rows)} if feature.kind == "text" else {})
+        for feature in features
+    ]
+    return {**about, "features": fields, "table": True, "examples": rows, "interval": interval}
+
+
+def _field(feature: Feature) -> dict[str, Any]:
+    """What the page is told of a feature; "about" is what its label does not say already."""
+    column = column_name(feature)
     return {
-        "task": described.get("task", ""),
-        "dataset": described.get("dataset", ""),
-        "features": fields,
-        "row": True,
+        "name": feature.name,
+        "kind": feature.kind,
+        "shape": list(feature.shape),
+        "dtype": feature.dtype,
+        "optional": feature.optional,
+        "column": column,
+        "about": "" if feature.description in (column, f"Column {column!r}.") else feature.description,
     }
 
 
@@ -55,7 +78,8 @@ def from_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
         shape, dtype = shapes[name], str(one.get("dtype", ""))
         inner = shape[1:] if shape and row else shape
         features.append({"name": name, "kind": _kind(dtype, inner), "shape": inner, "dtype": dtype[3:].lower()})
-    return {"task": "", "dataset": "", "features": features, "row": row}
+    is_table = len(features) > 1 and all(one["kind"] in ("number", "text") for one in features)
+    return {"task": "", "dataset": "", "features": features, "row": row, "table": is_table}
 
 
 def _shape(tensor: Mapping[str, Any]) -> list[int | None] | None:

@@ -203,10 +203,13 @@ function choose(model) {
   document.title = `${model.name} · Playground`;
   if (model.error) return fail(model.error);
   model.features.forEach((feature, number) => {
-    const [element, read] = feature.kind === "image" ? imageField(feature) : typedField(feature, number);
+    const made = feature.kind === "image" ? imageField : model.table ? columnField : typedField;
+    const [element, read] = made(feature, number);
     byId("fields").append(element);
     state.readers[feature.name] = read;
   });
+  byId("fields").classList.toggle("table", Boolean(model.table));
+  if ((model.examples || []).length) byId("fields").prepend(exampleButton(model.examples));
 }
 
 // --- Asking ---
@@ -227,11 +230,18 @@ function bars(answer) {
 }
 
 function show(answer, milliseconds) {
+  const isNumber = Number.isFinite(answer) || (answer && Number.isFinite(answer.value));
   const isClasses = answer && Array.isArray(answer.probabilities) && Array.isArray(answer.classes) && answer.probabilities.length === answer.classes.length;
   const parts = isClasses
     ? [make("p", { className: "label", id: "label", textContent: String(answer.label) }), bars(answer)]
-    : [make("pre", { id: "raw", tabIndex: 0, textContent: JSON.stringify(answer, null, 2) })];
+    : isNumber ? number(answer) : [make("pre", { id: "raw", tabIndex: 0, textContent: JSON.stringify(answer, null, 2) })];
   byId("answer").replaceChildren(...parts, make("p", { className: "quiet", id: "latency", textContent: `answered in ${Math.round(milliseconds)} ms` }));
+}
+
+/** The JSON of a request; a number that is missing is TF Serving's token NaN, which JavaScript's own does not write. */
+function requestBody(values, isRow) {
+  const one = Object.entries(values).map(([name, value]) => `${JSON.stringify(name)}:${Number.isNaN(value) ? "NaN" : JSON.stringify(value)}`).join(",");
+  return isRow ? `{"instances":[{${one}}]}` : `{"inputs":{${one}}}`;
 }
 
 /** A command for a POSIX shell; a body that is too long for an argument goes in as a here-document. */
@@ -252,7 +262,7 @@ async function ask() {
   const { model, readers } = state;
   const values = {};
   for (const [name, read] of Object.entries(readers)) values[name] = await read();
-  const body = JSON.stringify(model.row ? { instances: [values] } : { inputs: values });
+  const body = requestBody(values, model.row);
   showCurl(model.url, body);
   const began = performance.now();
   const response = await fetch(`/api/models/${encodeURIComponent(model.name)}/predict`, {

@@ -21,6 +21,9 @@ from tests.serving.peers import WAYS, opened
 
 IMAGE = Feature("image", "image", (None, None, 3), "uint8")
 AGE = Feature("age", "number")
+MAYBE = Feature("maybe", "number", optional=True)
+NOTE = Feature("note", "text")
+WORDS = Feature("work_class", "text", description="Column 'Work class'.", optional=True)
 GRID = Feature("grid", "tensor", (None, 2))
 DIGIT = Feature("digit", "label", classes=("zero", "one", "two"))
 CLASSES = ["road", "sky", "tree"]
@@ -66,7 +69,7 @@ def test_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_text("\u4e2d\n", encoding="utf-8")
     feature = Feature("source", "text")
     assert encode([feature], ["a.txt", b"b", path])["source"] == ["a.txt", b"b", "\u4e2d\n".encode()]
-    with pytest.raises(ValueError, match="a text is a str, bytes or the Path of a file, not 3"):
+    with pytest.raises(ValueError, match="text 'source' is a str, bytes or the Path of a file, not 3"):
         encode([feature], [3])
     with pytest.raises(ValueError, match=r"text '.*no\.txt' cannot be read: No such file"):
         encode([feature], [tmp_path / "no.txt"])
@@ -79,6 +82,23 @@ def test_several_features() -> None:
     }
 
 
+def test_rows_by_any_name_of_their_columns() -> None:
+    rows = [
+        {"work_class": "Private", "age": 3, "maybe": 2},
+        {"Work class": None, "age": 4},
+        {"work class": "", "Age": 5, "maybe": float("nan")},
+    ]
+    found = encode([AGE, MAYBE, WORDS], rows)
+    assert found["work_class"] == ["Private", "", ""]
+    np.testing.assert_array_equal(found["age"], [3, 4, 5])
+    np.testing.assert_array_equal(found["maybe"], [2, np.nan, np.nan])
+    assert {value.dtype for value in (*found["age"], *found["maybe"])} == {np.dtype(np.float32)}
+    with pytest.raises(ValueError, match=r"no feature is called 'Work clas'; did you mean 'Work class'\?"):
+        encode([AGE, WORDS], [{"age": 3, "Work clas": "a"}])
+    with pytest.raises(ValueError, match="'Work class' and 'work_class' both mean 'work_class'; give one of them"):
+        encode([AGE, WORDS], [{"age": 3, "Work class": "a", "work_class": "a"}])
+
+
 @pytest.mark.parametrize(
     ("feature", "item", "message"),
     [
@@ -86,11 +106,17 @@ def test_several_features() -> None:
         (IMAGE, np.zeros((2, 2), np.float32), r"not float32 \[2, 2\]"),
         (IMAGE, np.zeros((2, 2, 7), np.uint8), r"not uint8 \[2, 2, 7\]"),
         (IMAGE, 3, "not 3"),
-        (IMAGE, {"picture": b""}, "no value for the feature 'image'"),
-        (AGE, "old", r"number 'age' takes numbers of shape \[\], not 'old'"),
-        (AGE, None, r"number 'age' takes numbers of shape \[\], not None"),
-        (AGE, [1.0, 2.0], r"number 'age' takes numbers of shape \[\], not \[2\]"),
-        (GRID, [[1.0, 2.0, 3.0]], r"tensor 'grid' takes numbers of shape \[any, 2\], not \[1, 3\]"),
+        (IMAGE, {"picture": b""}, "no feature is called 'picture'; there is image"),
+        (IMAGE, {}, "image 'image' is missing, and the model needs it"),
+        (AGE, "old", "number 'age' takes one number, not 'old'"),
+        (AGE, None, "number 'age' is missing, and the model needs it"),
+        (AGE, [1.0, 2.0], r"number 'age' takes one number, not numbers of shape \[2\]"),
+        (AGE, float("nan"), r"number 'age' is missing \(NaN\), and the model needs it"),
+        (AGE, float("-inf"), "number 'age' is infinite; give a finite one"),
+        (AGE, "1e39", r"number 'age' is 1e\+39, beyond float32"),
+        (MAYBE, float("inf"), "number 'maybe' is infinite"),
+        (NOTE, "", r"text 'note' is missing \(empty\), and the model needs it"),
+        (GRID, [[1.0, 2.0, 3.0]], r"tensor 'grid' takes numbers of shape \[any, 2\], not numbers of shape \[1, 3\]"),
         (GRID, [[1.0, 2.0], [3.0]], r"tensor 'grid' takes numbers of shape \[any, 2\], not \[\[1.0"),
         (GRID, "/no/such.npy", "tensor '/no/such.npy' cannot be read: No such file"),
         (DIGIT, "ten", "label 'digit' is one of zero, one, two, or index below 3, not 'ten'"),

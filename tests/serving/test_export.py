@@ -102,7 +102,16 @@ def test_description_beside_the_model(exported: Path, fitted: Fitted) -> None:
         "model": "mlp",
         "dataset": "digits",
         "task": "image_classification",
-        "features": [{"name": "image", "kind": "image", "shape": [8, 8, 1], "dtype": "uint8"}],
+        "features": [
+            {
+                "name": "image",
+                "kind": "image",
+                "shape": [8, 8, 1],
+                "dtype": "uint8",
+                "description": "A scanned handwritten digit.",
+                "optional": False,
+            }
+        ],
         "classes": list("0123456789"),
         "settings": {
             name: value
@@ -114,15 +123,16 @@ def test_description_beside_the_model(exported: Path, fitted: Fitted) -> None:
     assert again.settings == fitted.triple.settings
 
 
-def test_no_classify_without_classes(fitted: Fitted, tmp_path: Path) -> None:
+def test_regress_in_place_of_classify_without_classes(fitted: Fitted, tmp_path: Path) -> None:
     task = dataclasses.replace(
         fitted.triple.task,
         label=Feature("label", "number"),
-        postprocess=lambda logits: {"value": logits[:, 0]},
+        postprocess=lambda logits, prepared: {"value": logits[:, 0]},
+        evaluation=dataclasses.replace(fitted.triple.task.evaluation, prediction="value"),
     )
     export(dataclasses.replace(fitted.triple, task=task), fitted.model, fitted.data.transform, tmp_path / "saved")
     loaded = tf.saved_model.load(str(tmp_path / "saved"))
-    assert set(loaded.signatures) == {"serving_default", "examples", "transform_features"}
+    assert set(loaded.signatures) == {"serving_default", "examples", "transform_features", "regress"}
 
 
 def test_warmup_requests_are_answered_by_the_server(fitted: Fitted, tmp_path: Path) -> None:

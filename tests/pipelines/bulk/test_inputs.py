@@ -88,9 +88,9 @@ def test_cells(tmp_path: Path) -> None:
         "image: neither a path nor a data: URI",
         "begins as data:image/png;base64, does",
         "",  # binascii's own words
-        "number 'speed' takes numbers",
-        "not 'fast'",
-        "of shape [2], not [3]",
+        "number 'speed' is missing, and the model needs it",
+        "number 'speed' is 'fast', which is no number",
+        "of shape [2], not numbers of shape [3]",
         "2 cells under 3 columns",
         "nope.npy: No such file or directory",
     ]

@@ -7,12 +7,19 @@ import base64
 import json
 
 import aiohttp
+import numpy as np
 import pytest
 from aiohttp import test_utils
 
+from ann_keras.task import Feature
+from serving import protos, tensors
+from serving.model_config import DESCRIPTION
 from serving.playground import app as module
 from serving.playground.app import allowed, application
-from serving.playground.describe import from_metadata
+from serving.playground.describe import from_export, from_metadata
+from serving.server import tfrecord
+from serving.server.warmup import REQUESTS_FILE
+from tests import tables
 
 
 def _call(rest_url, models, method, path, **how):
@@ -29,7 +36,17 @@ def test_models_are_described_by_their_export_or_their_signature(rest_url, model
     mlp, half = json.loads(body)["models"]
     assert status == 200
     assert (mlp["name"], mlp["version"], mlp["task"]) == ("mlp", "1", "image_classification")
-    assert mlp["features"] == [{"name": "image", "kind": "image", "shape": [8, 8, 1], "dtype": "uint8"}]
+    assert mlp["features"] == [
+        {
+            "name": "image",
+            "kind": "image",
+            "shape": [8, 8, 1],
+            "dtype": "uint8",
+            "optional": False,
+            "column": "image",
+            "about": "A scanned handwritten digit.",
+        }
+    ]
     assert mlp["url"] == f"{rest_url}/v1/models/mlp:predict"
     assert half["features"] == [{"name": "x", "kind": "number", "shape": [], "dtype": "float"}]
     assert half["row"] is True
@@ -124,3 +141,61 @@ def test_signatures_of_every_kind():
     assert scalar["features"][0]["kind"] == "number"
     with pytest.raises(ValueError, match="no signature 'serving_default'; it has none"):
         from_metadata({})
+
+
+def test_a_table_is_described_with_its_examples_and_known_values(tmp_path):
+    features = [
+        {"name": one.name, "kind": one.kind, "shape": [], "dtype": one.dtype, "optional": one.optional}
+        | {"description": one.description}
+        for one in (*tables.COLUMNS[1:], Feature("bmi", "number", description="Body mass index in kg/m2."))
+    ]
+    version = tmp_path / "7"
+    (version / DESCRIPTION).parent.mkdir(parents=True)
+    described = {"task": "regression", "dataset": "small", "features": features, "settings": {"interval": 0.9}}
+    (version / DESCRIPTION).write_text(json.dumps(described))
+    found = from_export(tmp_path, "7")
+    assert (found["table"], found["interval"], found["examples"]) == (True, 0.9, [])
+    assert [(one["column"], one["about"], one["optional"], one.get("values")) for one in found["features"]] == [
+        ("age", "", True, None),
+        ("Work class", "", True, []),
+        ("city", "", False, []),
+        ("bmi", "Body mass index in kg/m2.", False, None),
+    ]
+    raw = {
+        "age": np.array([np.nan, 0.1, 3], np.float32),
+        "work_class": np.array([b"", b"Private", b"State"], object),
+        "city": np.array(["K\u00f6ln".encode(), b"Bonn", b"Bonn"], object),
+        "bmi": np.array([1.5, 2, 3], np.float32),
+    }
+    logs = []
+    for size in (1, 3):
+        log = protos.prediction_log_pb2.PredictionLog()
+        for name, values in raw.items():
+            tensors.write_proto(log.predict_log.request.inputs[name], values[:size])
+        logs.append(tfrecord.framed(log.SerializeToString()))
+    (version / REQUESTS_FILE).write_bytes(b"".join(logs))
+    (version / "assets").mkdir()
+    (version / "assets" / "city_vocabulary").write_text("Bonn\nK\u00f6ln\nMainz\n", encoding="utf-8")
+    found = from_export(tmp_path, "7")
+    assert found["examples"] == [
+        {"age": None, "work_class": None, "city": "K\u00f6ln", "bmi": 1.5},
+        {"age": 0.1, "work_class": "Private", "city": "Bonn", "bmi": 2.0},
+        {"age": 3.0, "work_class": "State", "city": "Bonn", "bmi": 3.0},
+    ]
+    assert [one.get("values") for one in found["features"]] == [
+        None,
+        ["Private", "State"],
+        ["Bonn", "K\u00f6ln", "Mainz"],
+        None,
+    ]
+    (version / REQUESTS_FILE).write_bytes(logs[0][:-1])
+    assert from_export(tmp_path, "7")["examples"] == []
+
+
+def test_several_columns_of_a_signature_are_a_table():
+    shape = {"dim": [{"size": "-1"}]}
+    inputs = {name: {"dtype": dtype, "tensor_shape": shape} for name, dtype in (("a", "DT_FLOAT"), ("b", "DT_STRING"))}
+    document = {"metadata": {"signature_def": {"signature_def": {"serving_default": {"inputs": inputs}}}}}
+    assert from_metadata(document)["table"]
+    del inputs["b"]
+    assert not from_metadata(document)["table"]

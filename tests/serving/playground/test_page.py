@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import subprocess
-import threading
 from collections.abc import Iterator
 
 import pytest
-from aiohttp import web
 
-from serving.playground.app import application
-from tests.browser import Browser, Page, browser
+from tests.browser import Browser, Page
+from tests.serving.playground.conftest import page_of
 
 pytestmark = pytest.mark.browser
 ANSWERED = "document.querySelector('#label, #raw, .error')?.textContent"
@@ -40,29 +37,8 @@ DRAWN = {
 
 @pytest.fixture(scope="module")
 def address(rest_url: str, models: dict[str, str | None]) -> Iterator[str]:
-    """The page's, served from a thread."""
-    loop = asyncio.new_event_loop()
-    runner = web.AppRunner(application(rest_url, models), shutdown_timeout=1)
-
-    async def start() -> str:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    found = loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield found
-    asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
+    with page_of(rest_url, models) as found:
+        yield found
 
 
 def _opened(chromium: Browser, address: str, **how: object) -> Page:
