@@ -1,0 +1,1 @@
+"""Claims of the theory as experiments: one file each, found through `registry.LABS` and run by `ann lab NAME`."""
