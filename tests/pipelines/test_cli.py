@@ -40,9 +40,13 @@ def check_one_line(answer: Answer, code: int, *parts: str) -> None:
 
 
 WRONG = {
-    "run nope": ("unknown model 'nope'; the models are knn, linear, mlp, lenet5",),
+    "run nope": ("unknown model 'nope'; the models are knn, perceptron, linear, mlp, lenet5",),
     "fit nope": ("unknown model 'nope'",),
-    "run lenet5 --dataset nope": ("unknown dataset 'nope'; the datasets are digits, tfds:NAME, images:PATH",),
+    "run lenet5 --dataset nope": ("unknown dataset 'nope'; the datasets are digits, ", "images:PATH, csv:PATH"),
+    "run mlp --dataset csv:missing.csv --label x": ("missing.csv does not exist",),
+    "run mlp --label x": ("--label goes with --dataset csv:PATH, not with the default dataset",),
+    "run mlp --dataset digits --label x": ("--label goes with --dataset csv:PATH, not with digits",),
+    "run mlp --dataset csv:t.csv?label=x --label y": ("--label is also in --dataset",),
     "run lenet5 --dataset images": ("unknown dataset 'images'",),
     "run lenet5 --task nope": ("unknown task 'nope'; the tasks are image_classification",),
     "run lenet5 --bogus": ("--bogus",),
