@@ -70,16 +70,22 @@ def contraction(now: np.ndarray | float, before: np.ndarray | float, curvature: 
 
 
 def searched(condition: float, rates: Callable[[Any, Any], tuple[Any, Any]]) -> Rates:
-    """The learning rate and momentum with the smallest `contraction` for curvatures 1/condition to 1, on a grid.
+    """The learning rate and momentum of the smallest `contraction`, for curvatures 1/condition to 1.
 
     Args:
         condition: largest over smallest curvature.
         rates: of a learning rate and a momentum: what the last gradient and the one before it are multiplied with.
     """
-    grid = np.meshgrid(np.linspace(0.1, 3.2, 156), np.linspace(0, 0.98, 99))
-    learning_rate, momentum = (axis.ravel() for axis in grid)
-    best = np.argmin(contraction(*rates(learning_rate, momentum), np.geomspace(1 / condition, 1, 25)))
-    return float(learning_rate[best]), float(momentum[best])
+    curvature = np.geomspace(1 / condition, 1, 25)
+    rate_axis, momentum_axis = np.linspace(0.1, 3.2, 125), np.linspace(0, 0.98, 99)
+    for _ in range(3):
+        learning_rate, momentum = (axis.ravel() for axis in np.meshgrid(rate_axis, momentum_axis))
+        place = np.argmin(contraction(*rates(learning_rate, momentum), curvature))
+        best = float(learning_rate[place]), float(momentum[place])
+        rate_step, momentum_step = rate_axis[1] - rate_axis[0], momentum_axis[1] - momentum_axis[0]
+        rate_axis = np.linspace(best[0] - 2 * rate_step, best[0] + 2 * rate_step, 41)
+        momentum_axis = np.linspace(max(best[1] - 2 * momentum_step, 0), best[1] + 2 * momentum_step, 41)
+    return best
 
 
 @functools.cache
