@@ -67,6 +67,7 @@ def test_fit_without_checkpoints(whole: Fit) -> None:
     assert whole.history["val_loss"].index(min(whole.history["val_loss"])) == whole.best_epoch
 
 
+@pytest.mark.slow
 def test_killed_in_mid_training_and_run_again(tmp_path: Path, whole: Fit) -> None:
     checkpoints, out = tmp_path / "checkpoints", tmp_path / "out"
 

@@ -14,6 +14,8 @@ from pipelines import factory
 from pipelines.runners import beam
 from tests.pipelines.conftest import Ann
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "registry.example/ann-keras:1"
 SPARK = "--runner=SparkRunner"
 

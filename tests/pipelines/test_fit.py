@@ -11,6 +11,7 @@ from serving.process import ModelServer
 from tests.pipelines.conftest import FEW, Ann, Finished
 
 
+@pytest.mark.slow
 def test_the_document_and_what_is_kept(ann: Ann, digit: Path, tmp_path: Path) -> None:
     answer = ann("fit", "lenet5", *FEW, "--seed", 0, "--out", tmp_path, "--json")
     assert answer.code == 0, answer.err

@@ -29,6 +29,7 @@ def test_features_of_fashion_mnist(fashion: Dataset) -> None:
     assert "Xiao" in fashion.citation
 
 
+@pytest.mark.slow
 def test_index_and_shards_of_fashion_mnist(fashion: Dataset) -> None:
     index, shards = fashion.index(), fashion.shards()
     assert len(np.unique(index.keys)) == len(index) == 70_000
