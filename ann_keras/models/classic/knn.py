@@ -11,7 +11,6 @@ Run it with `ann run knn`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ann_keras.models.one_epoch import Batches, OneEpoch
 from ann_keras.settings import Training, setting
 from ann_keras.task import Feature
 
@@ -102,51 +102,17 @@ class Neighbours(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("ann_keras")
-class NearestNeighbours(keras.Model):
+class NearestNeighbours(OneEpoch):
     """A functional model whose `fit` stores its examples."""
 
-    def fit(
-        self,
-        x: Any,
-        y: Any = None,
-        *,
-        steps_per_epoch: int | None = None,
-        validation_data: Any = None,
-        callbacks: Iterable[keras.callbacks.Callback] | None = None,
-        **kwargs: Any,
-    ) -> keras.callbacks.History:
-        """Stores one epoch of examples and measures the validation data; takes the arguments of `keras.Model.fit`.
-
-        Args:
-            x: batches of (inputs, labels), or the inputs as arrays with the labels in `y`.
-            y: int [rows] where `x` holds arrays.
-            steps_per_epoch: batches that make an epoch; all of them where it is None.
-            validation_data: batches of (inputs, labels), or arrays (inputs, labels), that are measured afterwards.
-            callbacks: are told of the one epoch.
-            **kwargs: the other arguments, which say nothing to a fit that stores.
-        """
-        batches = [(x, y)] if y is not None else x
-        stored: list[tuple[np.ndarray, np.ndarray]] = []
+    def learn(self, batches: Batches) -> None:
+        """Stores one pass."""
         flat = keras.Model(self.input, self.get_layer("flatten").output)
-        history = keras.callbacks.History()
-        told = keras.callbacks.CallbackList([*(callbacks or ()), history], model=self, epochs=1, steps=steps_per_epoch)
-        told.on_train_begin()
-        told.on_epoch_begin(0)
-        for step, (inputs, labels, *_) in enumerate(batches):
-            told.on_train_batch_begin(step)
-            stored.append((ops.convert_to_numpy(flat(inputs)), ops.convert_to_numpy(labels).reshape(-1)))
-            told.on_train_batch_end(step)
-            if len(stored) == steps_per_epoch:
-                break
+        stored = [
+            (ops.convert_to_numpy(flat(inputs)), ops.convert_to_numpy(labels).reshape(-1))
+            for inputs, labels, *_ in batches()
+        ]
         self.store(*(np.concatenate(column) for column in zip(*stored, strict=True)))
-        logs = {}
-        if validation_data is not None:
-            inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(validation_data)
-            found = self.evaluate(inputs, labels, verbose=0, return_dict=True)
-            logs = {f"val_{name}": value for name, value in found.items()}
-        told.on_epoch_end(0, logs)
-        told.on_train_end(logs)
-        return history
 
     def store(self, examples: np.ndarray, labels: np.ndarray) -> None:
         """Replaces what is stored by float32 [rows, units] and int [rows]."""

@@ -13,7 +13,6 @@ Run it with `ann run linear`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 from keras import ops
 
 from ann_keras.models.feed_forward import exact, vector
+from ann_keras.models.one_epoch import Batches, OneEpoch
 from ann_keras.normal import standardised
 from ann_keras.regularizers.weight_prior import l2_factor
 from ann_keras.settings import Range, Training, setting
@@ -95,67 +95,28 @@ def _solved(config: Config, inputs: dict[str, Any], x: Any, outputs: Feature, ki
 
 
 @keras.saving.register_keras_serializable("ann_keras")
-class Solved(keras.Model):
+class Solved(OneEpoch):
     """A functional model whose `fit` goes to the minimum of the penalised loss in one epoch."""
 
     objective: exact.Objective
 
-    def fit(
-        self,
-        x: Any,
-        y: Any = None,
-        *,
-        steps_per_epoch: int | None = None,
-        validation_data: Any = None,
-        callbacks: Iterable[keras.callbacks.Callback] | None = None,
-        **kwargs: Any,
-    ) -> keras.callbacks.History:
-        """Solves for the weights and measures the validation data; takes the arguments of `keras.Model.fit`.
-
-        Args:
-            x: batches of (inputs, labels) or (inputs, labels, weights), or the inputs as arrays with the labels in `y`.
-            y: where `x` holds arrays.
-            steps_per_epoch: batches that hold every example once; all of them where it is None.
-            validation_data: batches, or arrays (inputs, labels), that are measured afterwards.
-            callbacks: are told of the one epoch.
-            **kwargs: the other arguments, which say nothing to an exact solution.
-        """
-        history = keras.callbacks.History()
-        told = keras.callbacks.CallbackList([*(callbacks or ()), history], model=self, epochs=1, steps=1)
-        told.on_train_begin()
-        told.on_epoch_begin(0)
-        told.on_train_batch_begin(0)
-        source = [(x, y)] if y is not None else x
-
-        def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-            yield from self._batches(source, steps_per_epoch)
-
+    def learn(self, batches: Batches) -> None:
+        """Solves for the weights, by as many passes as it takes."""
         layer = self.get_layer("scores")
         self.optimizer.build(self.trainable_variables)  # as every fitted model's is when it is saved
-        layer.set_weights(exact.solve(batches, layer.kernel.shape[0], self.objective))
-        told.on_train_batch_end(0)
-        logs = {}
-        if validation_data is not None:
-            inputs, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
-            found = self.evaluate(inputs, labels, sample_weight=weights, verbose=0, return_dict=True)
-            logs = {f"val_{name}": value for name, value in found.items()}
-        told.on_epoch_end(0, logs)
-        told.on_train_end(logs)
-        return history
+        layer.set_weights(exact.solve(lambda: map(self._plain, batches()), layer.kernel.shape[0], self.objective))
 
-    def _batches(self, source: Any, steps: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """One pass: units, targets and weights."""
-        for step, (inputs, labels, *weights) in enumerate(source):
-            if step == steps:
-                break
-            parts = [ops.convert_to_numpy(inputs[tensor.name]) for tensor in self.inputs]
-            units = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-            if self.objective.kind == "squares":
-                target = ops.convert_to_numpy(standardised(ops.convert_to_tensor(labels)))
-            else:
-                target = ops.convert_to_numpy(labels).reshape(-1).astype(np.int64)
-            weight = ops.convert_to_numpy(weights[0]).reshape(-1) if weights else np.ones(len(units))
-            yield units, target, weight.astype(np.float64)
+    def _plain(self, batch: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Units, targets and weights of a batch."""
+        inputs, labels, *weights = batch
+        parts = [ops.convert_to_numpy(inputs[tensor.name]) for tensor in self.inputs]
+        units = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+        if self.objective.kind == "squares":
+            target = ops.convert_to_numpy(standardised(ops.convert_to_tensor(labels)))
+        else:
+            target = ops.convert_to_numpy(labels).reshape(-1).astype(np.int64)
+        weight = ops.convert_to_numpy(weights[0]).reshape(-1) if weights else np.ones(len(units))
+        return units, target, weight.astype(np.float64)
 
 
 def pictures(model: keras.Model, task: Task) -> dict[str, np.ndarray]:
