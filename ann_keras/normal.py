@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-LOG_VARIANCE = (-10.0, 10.0)
+LOG_VARIANCE = (-10.0, 4.0)
 """Bounds of the predicted log-variance of a standardised target: a point that is hit exactly must not be worth
 everything."""
 

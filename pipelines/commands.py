@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipelines import console, resampling, tables
+from pipelines.console import figure
 from pipelines.exits import FAILED, UsageError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -81,7 +82,7 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
             training.discard(_rounds(triple, options, out))
     metrics = {**fitted.metrics, "test": tested}
     failed = [metric for metric in triple.task.evaluation.metrics if not metric.passes(tested[metric.name])]
-    reasons = [f"{metric.name} is {tested[metric.name]:.4f}, outside its thresholds" for metric in failed]
+    reasons = [f"{metric.name} is {figure(tested[metric.name])}, outside its thresholds" for metric in failed]
     found = document(triple, not failed, version, metrics, serving_dir, None, seconds, [], reasons)
     return found | ({"validation": validated} if validated else {})
 
@@ -186,7 +187,9 @@ def answer(found: dict[str, Any], as_json: bool, lines: console.Lines, out: Text
     for line in resampling.described(found["validation"]) if "validation" in found else ():
         lines.say(line)
     for name, spread in found.get("folds", {}).items():
-        lines.say(f"  folds {name} {spread['mean']:.4f} +- {spread['deviation']:.4f} over {len(spread['values'])}")
+        lines.say(
+            f"  folds {name} {figure(spread['mean'])} +- {figure(spread['deviation'])} over {len(spread['values'])}"
+        )
     if found["serving_dir"]:
         lines.say(f"model {found['serving_dir']}", "bold")
     if found["report"]:
@@ -202,7 +205,7 @@ def _table(metrics: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     yield f"  {'':<20}" + "".join(f"{titles[name]:>12}" for name in shown)
     for metric in dict.fromkeys(metric for name in shown for metric in metrics[name]):
         values = [metrics[name].get(metric) for name in shown]
-        yield f"  {metric:<20}" + "".join(f"{'' if value is None else f'{value:.4f}':>12}" for value in values)
+        yield f"  {metric:<20}" + "".join(f"{'' if value is None else figure(value):>12}" for value in values)
 
 
 def compile_pipeline(**options: Any) -> int:

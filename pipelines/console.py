@@ -15,6 +15,11 @@ from rich.live import Live
 from rich.text import Text
 
 
+def figure(value: float) -> str:
+    """A metric as it stands in a line: four decimals, and none from a thousand on."""
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4f}"
+
+
 @contextlib.contextmanager
 def noise_to(path: Path | None) -> Iterator[tuple[TextIO, TextIO]]:
     """Sends what libraries write to standard output and error, in Python or in C++, to a file.

@@ -13,6 +13,8 @@ from typing import Any
 
 import keras
 
+from pipelines.console import figure
+
 _listeners: list[Any] = []
 _prefix = ""
 
@@ -70,9 +72,9 @@ class Epochs(keras.callbacks.Callback):
         """Tells the epoch's figures."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         names = sorted((name for name in values if not name.startswith("val_")), key=lambda name: name != "loss")
-        figures = "  ".join(f"{name} {values[name]:.4f}{_validated(values, name)}" for name in names)
+        figures = "  ".join(f"{name} {figure(values[name])}{_validated(values, name)}" for name in names)
         tell(f"epoch {epoch + 1}/{self.epochs}  {figures}")
 
 
 def _validated(values: dict[str, float], name: str) -> str:
-    return f" (val {values[f'val_{name}']:.4f})" if f"val_{name}" in values else ""
+    return f" (val {figure(values[f'val_{name}'])})" if f"val_{name}" in values else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.console import figure
 from pipelines.exits import UsageError
 
 OPTIONS = {"folds": "k_fold", "leave_one_out": "leave_one_out", "bootstrap": "bootstrap"}
@@ -108,7 +109,9 @@ def telling(metric: str, method: str) -> Callable[[int, int, Mapping[str, float]
     def tell(done: int, rounds: int, metrics: Mapping[str, float]) -> None:
         nonlocal total
         total += metrics[metric]
-        shown = "" if method == "leave_one_out" else f"  {metric} {metrics[metric]:.4f} (mean {total / done:.4f})"
+        shown = (
+            "" if method == "leave_one_out" else f"  {metric} {figure(metrics[metric])} (mean {figure(total / done)})"
+        )
         progress.tell(f"round {done}/{rounds}{shown}")
 
     return tell
@@ -127,7 +130,7 @@ def described(found: Mapping[str, Any]) -> Iterator[str]:
     for metric, one in found["metrics"].items():
         parts = []
         if "mean" in one:
-            deviation = f" +- {one['deviation']:.4f}" if "deviation" in one else ""
-            parts.append(f"mean {one['mean']:.4f}{deviation}")
-        parts += [f"{shown} {one[name]:.4f}" for name, shown in names.items() if name in one]
+            deviation = f" +- {figure(one['deviation'])}" if "deviation" in one else ""
+            parts.append(f"mean {figure(one['mean'])}{deviation}")
+        parts += [f"{shown} {figure(one[name])}" for name, shown in names.items() if name in one]
         yield f"  {metric:<20}{'  '.join(parts)}"

@@ -152,6 +152,10 @@ def heat_map(matrix: np.ndarray, classes: Sequence[str]) -> Markup:
         return drawn.svg(f"Confusion matrix of {len(classes)} classes, each row divided by its sum")
 
 
+LONG = 1e4
+"""From here on the labels of an axis are shortened."""
+
+
 class Canvas:
     """A figure with its axes, and the element that was made of it."""
 
@@ -165,6 +169,7 @@ class Canvas:
         """Returns an `svg` element that has `description` as its text alternative."""
         import matplotlib
 
+        self._shorten()
         buffer = io.StringIO()
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         # Without a salt of their own, two figures on a page would share the names of their clipping paths.
@@ -178,6 +183,17 @@ class Canvas:
             text = text.replace(colour, f"var({variable})")
         label = Markup('<svg class="plot" role="img" aria-label="{}"').format(description)
         return Markup(text.replace("<svg", label, 1))
+
+    def _shorten(self) -> None:
+        """Writes 350 000 as 350k at the axes, where there is no room for more."""
+        from matplotlib.ticker import EngFormatter, MaxNLocator, ScalarFormatter
+
+        for axes in self.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                plain = isinstance(axis.get_major_formatter(), ScalarFormatter)
+                if plain and max(map(abs, axis.get_view_interval())) >= LONG:
+                    axis.set_major_formatter(EngFormatter(sep=""))
+                    axis.set_major_locator(MaxNLocator(5))
 
 
 @contextmanager

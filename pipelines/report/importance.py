@@ -138,9 +138,10 @@ def section(found: Importance) -> Section:
     ]
     asked = "all" if found.rows == found.all_rows else f"{found.rows} of {found.all_rows}"
     text = (
-        f"What is added to the {found.loss} of the test split, {found.before:.4g}, when the values of one column are"
-        " exchanged among its rows and so tell nothing about their row: mean, sample deviation and every one of"
-        f" {REPEATS} seeded shuffles over {asked} rows (Breiman 2001; Fisher, Rudin and Dominici 2019). Columns that"
+        f"What is added to the {found.loss} of the test split, {blocks.figure(found.before)}, when the values of"
+        " one column are exchanged among its rows and so tell nothing about their row: mean, sample deviation and"
+        f" every one of {REPEATS} seeded shuffles over {asked} rows (Breiman 2001; Fisher, Rudin and Dominici 2019)."
+        " Columns that"
         " tell the same stand in for each other, and each of them looks less important than it is."
     )
     if len(found.added) < len(found.columns):

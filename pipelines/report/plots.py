@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from pipelines.report.blocks import figure
 from pipelines.report.classification import Ranking
 from pipelines.report.figures import FIRST, GOOD, INK, SECOND, canvas
 
@@ -102,7 +103,9 @@ def residuals(errors: np.ndarray) -> Markup:
             x = np.linspace(float(np.min(errors)), float(np.max(errors)), 200)
             density = np.exp(-(((x - mean) / deviation) ** 2) / 2) / (deviation * np.sqrt(2 * np.pi))
             axes.plot(x, density, color=SECOND, label="Gaussian of the same variance")
-        axes.set(xlabel="residual", ylabel="density", title=f"Residuals: mean {mean:.4g}, deviation {deviation:.4g}")
+        axes.set(
+            xlabel="residual", ylabel="density", title=f"Residuals: mean {figure(mean)}, deviation {figure(deviation)}"
+        )
         _leave_room(axes)
         axes.legend(loc="upper left")
         return drawn.svg(f"Histogram of {len(errors)} residuals with mean {mean:.4g} and deviation {deviation:.4g}")
