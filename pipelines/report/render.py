@@ -154,10 +154,15 @@ def _tuning(data: ReportData) -> Markup:
         return Markup("")
     names = list(dict.fromkeys(name for trial in data.tuning for name in trial.settings))
     rows = [
-        (number, *(_plain(trial.settings.get(name)) for name in names), trial.score)
+        (number, *(_tried(trial.settings.get(name)) for name in names), trial.score)
         for number, trial in enumerate(data.tuning, start=1)
     ]
     return data.tuning_curves + blocks.table(["trial", *names, "score"], rows)
+
+
+def _tried(value: Any) -> Any:
+    """A setting of a trial: what a search drew has more digits than anybody reads."""
+    return blocks.figure(value) if isinstance(value, float) else _plain(value)
 
 
 def _data(data: ReportData) -> Markup:

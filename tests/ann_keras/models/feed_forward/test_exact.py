@@ -10,6 +10,7 @@ import pytest
 from sklearn import datasets, linear_model
 from sklearn.preprocessing import StandardScaler
 
+from ann_keras import data, registry, training
 from ann_keras.models.feed_forward.exact import Objective, solve
 
 
@@ -103,3 +104,34 @@ def test_separable_classes_without_a_prior_end() -> None:
     x = np.array([[-1.0], [-2.0], [1.0], [2.0]])
     kernel, _ = solve(batches(x, np.array([0, 0, 1, 1])), 1, Objective("bernoulli", 1, 0.0, 0.0))
     assert np.isfinite(kernel).all() and kernel[0, 0] > 5
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "peer"),
+    [
+        ("diabetes", {"gamma": 3}, linear_model.Ridge(alpha=3)),
+        ("diabetes", {"gamma": 0, "lasso": 20}, linear_model.Lasso(alpha=20 / (2 * 310), tol=1e-12)),
+        (
+            "breast_cancer",
+            {"gamma": 2},
+            linear_model.LogisticRegression(C=1 / 2, tol=1e-12, solver="newton-cholesky", max_iter=1000),
+        ),
+    ],
+    ids=["ridge", "lasso", "logistic"],
+)
+def test_a_fitted_triple_has_scikit_learns_coefficients(dataset: str, settings: dict[str, float], peer: Any) -> None:
+    triple = registry.resolve("linear", dataset, overrides=settings)
+    loaded = data.load(triple)
+    model = training.fit(triple, loaded.train, loaded.eval).model
+    known = loaded.train.arrays
+    assert known is not None
+    target = known["label"]
+    target = (target[:, 0] - target[:, 1]) / target[:, 2] if dataset == "diabetes" else target[:, 0]
+    peer.fit(known["features"].astype(np.float64), target)
+    assert_same(model.get_layer("scores").get_weights()[0][:, 0], np.ravel(peer.coef_))
+
+
+def test_what_cannot_be_solved_exactly_is_said() -> None:
+    triple = registry.resolve("linear", "diabetes", overrides={"noise": "learned", "solver": "exact"})
+    with pytest.raises(ValueError, match="solver='exact': a learned sigma cannot be solved exactly"):
+        training.build(triple)
