@@ -96,7 +96,7 @@ class Split:
 
         Args:
             batch_size: examples in a batch; the last one of an epoch may be smaller.
-            seed: of the order and of `augment`. A streamed order also depends on TensorFlow's global seed.
+            seed: of the order and of `augment`.
             epoch: the first epoch, so that a resumed training sees what an uninterrupted one would have seen.
             augment: applied to every batch with a seed of its own.
         """
@@ -130,6 +130,8 @@ class Split:
         )
 
     def _streamed_epoch(self, epoch: Any, *, batch_size: int, seed: int) -> tf.data.Dataset:
+        # With the global seed 0 TensorFlow would ask whether the other one, a tensor here, is 0 too.
+        tf.compat.v1.set_random_seed(seed + 1)
         records = self.mixed(seed + epoch) if self.mixed else self.records
         mixed = records.shuffle(SHUFFLE_RECORDS, seed=seed + epoch, reshuffle_each_iteration=False)
         return self._transformed(mixed, batch_size)

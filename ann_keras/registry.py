@@ -100,7 +100,7 @@ class Triple:
         """Largest preprocessed split in MiB that is held in memory."""
         if self.training.memory_mb is not None:
             return int(self.training.memory_mb)
-        return 4096 if any(feature.kind == "image" for feature in self.task.features) else 64
+        return 4096 if any(feature.kind == "image" for feature in self.task.features) else 16
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Training:
     jit_compile: bool = setting(False, "compile the training step with XLA")
     memory_mb: int | None = setting(
         None,
-        "largest preprocessed split in MiB that is held in memory, larger ones are streamed; none: 64, 4096 of images",
+        "largest preprocessed split in MiB that is held in memory, larger ones are streamed; none: 16, 4096 of images",
         low=0,
     )
 

@@ -266,3 +266,16 @@ def test_callbacks_are_told_of_every_epoch() -> None:
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["val_loss"])))
     found = fit(callbacks=[told])
     assert seen == list(enumerate(found.history["val_loss"]))
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_streamed_fit_is_the_same_each_time(seed: int) -> None:
+    """Also from seed 0, and where TensorFlow's global seed was another."""
+    triple = registry.resolve("linear", "diabetes", overrides={"solver": "gradient", "epochs": 2, "memory_mb": 0})
+    loaded = data.load(triple)
+    assert loaded.train.arrays is None
+    fits = []
+    for number in range(2):
+        keras.utils.set_random_seed(number)
+        fits.append(training.fit(triple, loaded.train, loaded.eval, seed))
+    np.testing.assert_array_equal(*(fit.model.get_layer("scores").kernel for fit in fits))
