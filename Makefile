@@ -7,7 +7,7 @@ PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
 BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory \
-	serving_latency serving_throughput serving_swaps serving_restart serving_abuse
+	tabular_peers tabular_scale serving_latency serving_throughput serving_swaps serving_restart serving_abuse
 BIN := .venv/bin
 export PYTHON
 

@@ -46,6 +46,7 @@ setup(
         "packaging",
         "importlib_resources",  # TensorFlow Datasets imports it to prepare data, and declares it for Python 3.8 alone
         "pillow",
+        "pyarrow",
         "rich>=13",
         "scikit-learn",
         "uvloop",

@@ -138,6 +138,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of mlp")
     given = parser.parse_args()
+    if given.data is None:
+        parser.error("--data DIR, or ANN_DATA_DIR: the folder of california_housing.csv and adult's files")
     settings = dict(pair.split("=", 1) for pair in given.set)
     source = Path(given.data)
     source = source / "tabular" if (source / "tabular").is_dir() else source
