@@ -90,15 +90,15 @@ def test_classes_with_an_official_test_file(ann: Ann, data_dir: Path, tmp_path: 
     lines = (data_dir / "tabular" / "penguins.csv").read_text().splitlines()
     folder = tmp_path / "penguins"
     folder.mkdir()
-    (folder / "train.csv").write_text("\n".join([lines[0], *lines[1::4], *lines[2::4], *lines[3::4]]) + "\n")
-    (folder / "test.csv").write_text("\n".join([lines[0], *lines[4::4]]) + "\n")
+    (folder / "train.csv").write_text("\n".join([lines[0], *lines[2::4], *lines[3::4], *lines[4::4]]) + "\n")
+    (folder / "test.csv").write_text("\n".join([lines[0], *lines[1::4]]) + "\n")
     given = ("--dataset", f"csv:{folder}", "--label", "species", "--set", "class_weights=balanced")
     document = ann.run("linear", *given, "--root", tmp_path / "root")
     assert document["task"] == "classification" and document["blessed"]
     assert set(document["metrics"]["test"]) == {"accuracy", "cross_entropy", "balanced_accuracy"}
     assert document["metrics"]["test"]["accuracy"] > 0.95
     counted = json.loads(next((tmp_path / "root").glob("pipelines/linear/*/examples/*/counts.json")).read_text())
-    assert sum(counted["counts"]["test"].values()) == len(lines[4::4])
+    assert sum(counted["counts"]["test"].values()) == len(lines[1::4])
 
 
 @pytest.mark.parametrize(
