@@ -57,6 +57,7 @@ def test_a_person_is_told_of_components_and_epochs_and_no_noise(finished: Finish
     assert len(told) == len(COMPONENTS) + 3, finished.document["told"]
 
 
+@pytest.mark.slow
 def test_a_second_run_reuses_everything_and_writes_nothing(ann: Ann, finished: Finished) -> None:
     served, reports = finished.root / "serving", finished.root / "reports"
     artifacts = finished.root / "pipelines" / "lenet5" / "Trainer"

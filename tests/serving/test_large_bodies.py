@@ -15,6 +15,8 @@ from serving.server.large_bodies import Reader
 from serving.server.memory import LARGE_REQUEST_BYTES
 from tests.serving.test_server_rest import ask, predict
 
+pytestmark = pytest.mark.slow
+
 ROWS = 300_000
 
 

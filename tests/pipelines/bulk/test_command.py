@@ -20,6 +20,8 @@ from serving.process import ModelServer
 from tests.pipelines.bulk.conftest import COUNT, Inputs, Run, example, read, write_records
 from tests.pipelines.conftest import Ann
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def served(root: Path, inputs: Inputs) -> tuple[list[str], np.ndarray]:
