@@ -32,8 +32,8 @@ lint: setup  ## ruff, mypy, import-linter
 test: setup  ## the whole test-suite
 	$(BIN)/python -m pytest $(ARGS)
 
-test-fast: setup  ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test-fast: setup  ## the tests that take seconds and need no browser
+	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
 
 bench: setup  ## every benchmark, or BENCH=knn_search
 	@set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m "benchmarks.$$name" $(ARGS); done
