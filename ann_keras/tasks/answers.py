@@ -9,6 +9,11 @@ import tensorflow as tf
 from ann_keras.task import Tensors
 
 
+def above_chance(count: int) -> float:
+    """The accuracy a tenth of the way from that of guessing among `count` classes to 1."""
+    return 1 / count + 0.1 * (1 - 1 / count)
+
+
 def classes(probabilities: Any, names: tuple[str, ...]) -> Tensors:
     """Names a class for each example.
 

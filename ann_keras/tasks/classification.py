@@ -68,7 +68,7 @@ def bind(features: Mapping[str, Feature], config: Config) -> Task:
     if count < 2:
         raise ValueError(f"classification needs two classes or more, the data has {count}")
     lowest = config.min_balanced_accuracy
-    lowest = 1 / count + 0.1 * (1 - 1 / count) if lowest is None else lowest
+    lowest = answers.above_chance(count) if lowest is None else lowest
     judged = (
         Metric("accuracy", "SparseCategoricalAccuracy", change=config.max_accuracy_drop),
         Metric("cross_entropy", "SparseCategoricalCrossentropy", higher_is_better=False),

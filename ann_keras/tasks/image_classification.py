@@ -77,8 +77,7 @@ def bind(features: Mapping[str, Feature], config: Config) -> Task:
         height, width = SIZE_WHERE_IT_VARIES
     shape = (height, width, channels or 3)
     classes = label.classes
-    chance = 1 / len(classes)
-    lowest = config.min_accuracy if config.min_accuracy is not None else chance + 0.1 * (1 - chance)
+    lowest = config.min_accuracy if config.min_accuracy is not None else answers.above_chance(len(classes))
     accuracy = Metric("accuracy", "SparseCategoricalAccuracy", lower=lowest, change=config.max_accuracy_drop)
     return Task(
         name="image_classification",

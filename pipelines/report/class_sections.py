@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pipelines.report import blocks, figures, plots
 from pipelines.report.classification import (
     class_scores,
     confidence_bins,
+    confusion_matrix,
     expected_calibration_error,
     ranking,
 )
@@ -20,6 +21,36 @@ BINS = 15
 TABLE_CLASSES = 20
 """Up to so many classes the confusion matrix is a table of counts, beyond that a heat map."""
 CONFUSIONS = 8
+
+
+def sections(
+    task: Task,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    mistakes: Callable[[Sequence[str]], Section],
+    ranked: bool = False,
+) -> list[Section]:
+    """What every classifier shows, from the classes' names on; none where there are no examples.
+
+    Args:
+        task: names the classes.
+        labels: int [examples].
+        probabilities: float [examples, classes] in [0, 1].
+        mistakes: the names of the classes -> the task's own section on the mistakes.
+        ranked: whether the ranking of the examples by each class's probability is shown too.
+    """
+    if not len(labels):
+        return []
+    count = probabilities.shape[1]
+    classes = class_names(task, count)
+    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), count)
+    return [
+        confusions(matrix, classes),
+        mistakes(classes),
+        calibration(labels, probabilities),
+        *([rankings(labels, probabilities, classes)] if ranked else []),
+        per_class(matrix, classes),
+    ]
 
 
 def class_names(task: Task, count: int) -> list[str]:

@@ -23,7 +23,6 @@ from keras import ops
 from ann_keras.models.feed_forward import exact, vector
 from ann_keras.models.one_epoch import Batches, OneEpoch
 from ann_keras.normal import standardised
-from ann_keras.regularizers.weight_prior import l2_factor
 from ann_keras.settings import Range, Training, setting
 from ann_keras.task import Feature, Task
 
@@ -71,9 +70,7 @@ def build(config: Config, inputs: dict[str, Any], outputs: Feature, examples: in
     kind = vector.likelihood(outputs)
     if config.solver != "gradient" and (found := _solved(config, inputs, x, outputs, kind)) is not None:
         return found
-    share = l2_factor(1.0, examples, vector.penalty(outputs))
-    # Beside a sum of squares the lasso counts in full, beside logarithms too: only gamma is halved there.
-    regularizer = keras.regularizers.L1L2(config.lasso / examples, config.gamma * share)
+    regularizer = vector.prior(outputs, examples, config.gamma, config.lasso)
     scores = keras.layers.Dense(outputs.shape[0], kernel_regularizer=regularizer, name="scores")(x)
     return keras.Model(inputs, scores, name="linear")
 

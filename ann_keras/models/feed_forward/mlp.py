@@ -20,7 +20,6 @@ import keras
 from ann_keras.initializers.xavier import Xavier
 from ann_keras.layers.monte_carlo_dropout import MonteCarloDropout
 from ann_keras.models.feed_forward import vector
-from ann_keras.regularizers.weight_prior import l2_factor
 from ann_keras.settings import Range, Training, setting
 from ann_keras.task import Feature
 
@@ -77,7 +76,7 @@ def build(config: Config, inputs: dict[str, Any], outputs: Feature, examples: in
         outputs: logits, float32 [batch, 1 or classes], or the standardised mean (and log-variance) of a number.
         examples: of the training split, which the prior is weighed against.
     """
-    prior = keras.regularizers.L1L2(config.lasso / examples, l2_factor(config.gamma, examples, vector.penalty(outputs)))
+    prior = vector.prior(outputs, examples, config.gamma, config.lasso)
     dense = functools.partial(keras.layers.Dense, kernel_regularizer=prior if config.gamma or config.lasso else None)
     initializer = INITIALIZERS[config.initializer]
     x = vector.flatten(inputs)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ann_keras.regularizers.weight_prior import l2_factor
 from ann_keras.task import Feature
 
 
@@ -27,6 +28,9 @@ def likelihood(outputs: Feature) -> str:
     return "bernoulli" if units == 1 else "softmax"
 
 
-def penalty(outputs: Feature) -> str:
-    """The loss that `regularizers.weight_prior` maps gamma for."""
-    return "squares" if likelihood(outputs) == "squares" else "negative_log_likelihood"
+def prior(outputs: Feature, examples: int, gamma: float, lasso: float) -> keras.regularizers.Regularizer:
+    """The penalty of a kernel beside the mean loss over N examples: gamma w^2 / N, half of it beside logarithms, and
+    lasso |w| / N.
+    """
+    loss = "squares" if likelihood(outputs) == "squares" else "negative_log_likelihood"
+    return keras.regularizers.L1L2(lasso / examples, l2_factor(gamma, examples, loss))

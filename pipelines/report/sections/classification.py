@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ann_keras.task import Task
 from pipelines.report import blocks, class_sections, importance, rows
-from pipelines.report.classification import confusion_matrix, cross_entropy, most_confident_mistakes
+from pipelines.report.classification import cross_entropy, most_confident_mistakes
 from pipelines.report.data import Section
 from pipelines.report.importance import Importance
 from pipelines.report.sections import Answered
@@ -57,19 +58,9 @@ def collect(task: Task, answered: Answered) -> Predictions:
 
 def sections(task: Task, examples: Predictions) -> list[Section]:
     """Returns the sections on `examples`; none where there are no examples."""
-    if not len(examples.labels):
-        return []
-    count = examples.probabilities.shape[1]
-    classes = class_sections.class_names(task, count)
-    matrix = confusion_matrix(examples.labels, examples.probabilities.argmax(axis=1), count)
-    return [
-        class_sections.confusions(matrix, classes),
-        _mistakes(examples, classes),
-        class_sections.calibration(examples.labels, examples.probabilities),
-        class_sections.rankings(examples.labels, examples.probabilities, classes),
-        class_sections.per_class(matrix, classes),
-        importance.section(examples.importance),
-    ]
+    mistakes = functools.partial(_mistakes, examples)
+    found = class_sections.sections(task, examples.labels, examples.probabilities, mistakes, ranked=True)
+    return [*found, importance.section(examples.importance)] if found else []
 
 
 def _mistakes(examples: Predictions, classes: Sequence[str]) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ann_keras.task import Task
 from pipelines.report import blocks, class_sections
-from pipelines.report.classification import confusion_matrix, most_confident_mistakes
+from pipelines.report.classification import most_confident_mistakes
 from pipelines.report.data import Section
 from pipelines.report.sections import Answered
 
@@ -47,17 +48,9 @@ def collect(task: Task, answered: Answered) -> Predictions:
 
 def sections(task: Task, examples: Predictions) -> list[Section]:
     """Returns the sections on `examples`; none where there are no examples."""
-    if not len(examples.labels):
-        return []
-    count = examples.probabilities.shape[1]
-    classes = class_sections.class_names(task, count)
-    matrix = confusion_matrix(examples.labels, examples.probabilities.argmax(axis=1), count)
-    return [
-        class_sections.confusions(matrix, classes),
-        _mistakes(examples, classes),
-        class_sections.calibration(examples.labels, examples.probabilities),
-        class_sections.per_class(matrix, classes),
-    ]
+    return class_sections.sections(
+        task, examples.labels, examples.probabilities, functools.partial(_mistakes, examples)
+    )
 
 
 def _mistakes(examples: Predictions, classes: Sequence[str]) -> Section:
