@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ann_keras.analysis import READ_BATCH, Constants, analyze
-from ann_keras.datasets.base import Dataset, DatasetError, Row, Table, TableShard
+from ann_keras.datasets.base import Dataset, DatasetError, Row, Table, TableShard, named_index
 from ann_keras.datasets.splits import Plan
 from ann_keras.registry import Triple
 from ann_keras.task import Feature, Task, Tensors
@@ -25,6 +25,8 @@ __all__ = ["Constants", "Data", "Split", "analyze", "load", "prepare", "read", "
 
 WEIGHT = "weight"
 """What `preprocess` calls the weight of an example in the loss, float32 [batch], where it gives one."""
+READ_BYTES = 64 * 2**20
+"""About so much of a split is preprocessed at a time before it is held in memory."""
 SHUFFLE_RECORDS = 8192
 """Encoded records that a streamed split mixes at a time."""
 
@@ -40,6 +42,7 @@ class Split:
         size: number of records; None to count them.
         memory_mb: largest preprocessed size in MiB that is held in memory.
         mixed: a seed -> the records of all files by turns, for a streamed epoch; None for `records`, in their order.
+        weigh: label and weight of one example -> its weight, once for each example; None leaves the weights alone.
     """
 
     records: tf.data.Dataset
@@ -48,6 +51,7 @@ class Split:
     size: int | None = None
     memory_mb: int = 4096
     mixed: Callable[[Any], tf.data.Dataset] | None = None
+    weigh: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if self.size is None:
@@ -56,8 +60,7 @@ class Split:
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray] | None:
         """Every preprocessed example in order, [size, ...] by name; None where that would exceed `memory_mb`."""
-        batches = self._transformed(self.records, READ_BATCH)
-        specs = batches.element_spec
+        specs = self._transformed(self.records, 1).element_spec
         row_bytes = sum(spec.dtype.size * math.prod(spec.shape[1:]) for spec in specs.values())
         if row_bytes * len(self) > self.memory_mb * 2**20:
             return None
@@ -65,6 +68,7 @@ class Split:
             name: np.empty((len(self), *spec.shape[1:]), spec.dtype.as_numpy_dtype) for name, spec in specs.items()
         }
         row = 0
+        batches = self._transformed(self.records, min(READ_BATCH, max(1, READ_BYTES // row_bytes)))
         for batch in batches.as_numpy_iterator():
             stop = row + len(batch[self.label])
             for name, values in batch.items():
@@ -137,7 +141,20 @@ class Split:
         return self._transformed(mixed, batch_size)
 
     def _transformed(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-        return records.batch(batch_size).map(self.transform, num_parallel_calls=tf.data.AUTOTUNE)
+        batches = records.batch(batch_size).map(self.transform, num_parallel_calls=tf.data.AUTOTUNE)
+        return batches if self.weigh is None else batches.map(self._weighed, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _weighed(self, tensors: Tensors) -> Tensors:
+        """With the weight of each example as `weigh` gives it."""
+        label = tensors[self.label]
+        weight = tensors[WEIGHT] if WEIGHT in tensors else tf.ones(tf.shape(label), tf.float32)
+
+        def each(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+            assert self.weigh is not None
+            return np.stack([self.weigh(*one) for one in zip(labels, weights, strict=True)])
+
+        weighed = tf.numpy_function(each, [label, weight], tf.float32)
+        return {**tensors, WEIGHT: tf.ensure_shape(weighed, weight.shape)}
 
     def _pair(self, tensors: Tensors) -> tuple[Any, ...]:
         inputs = dict(tensors)
@@ -171,11 +188,13 @@ class Data:
 
 
 def view(task: Task, transform: Callable[[Any], Tensors]) -> Callable[[Any], Tensors]:
-    """Of what `transform` gives, what training reads: the task's inputs, its label and the weight."""
-    names = {*(feature.name for feature in task.inputs), task.label.name, WEIGHT}
+    """Of what `transform` gives, what training reads: the task's inputs, its label in its own dtype and the weight."""
+    label = task.label
+    names = {*(feature.name for feature in task.inputs), label.name, WEIGHT}
 
     def seen(raw: Any) -> Tensors:
-        return {name: value for name, value in transform(raw).items() if name in names}
+        found = {name: value for name, value in transform(raw).items() if name in names}
+        return {**found, label.name: tf.cast(found[label.name], label.dtype)}
 
     return seen
 
@@ -195,16 +214,18 @@ def load(triple: Triple, plan: Plan | None = None) -> Data:
 
 def prepare(triple: Triple, rows: Mapping[str, Rows]) -> Data:
     """Preprocesses the rows of "train", "eval" and "test", with what the training rows alone tell."""
-    features = (*triple.task.features, triple.task.label)
+    task = triple.task
+    features = (*task.features, task.label)
     records = {name: split.records(features) for name, split in rows.items()}
-    constants = analyze(triple.task, records["train"])
+    constants = analyze(task, records["train"])
 
     def transform(raw: Tensors) -> Tensors:
-        return triple.task.preprocess(raw, constants)
+        return task.preprocess(raw, constants)
 
-    seen = view(triple.task, transform)
+    seen = view(task, transform)
     splits = {
-        name: Split(records[name], seen, triple.task.label.name, len(rows[name]), triple.memory_mb) for name in records
+        name: Split(records[name], seen, task.label.name, len(rows[name]), triple.memory_mb, weigh=task.weigh)
+        for name in records
     }
     return Data(**splits, transform=transform, rows=rows)
 
@@ -293,7 +314,7 @@ def read_rows(dataset: Dataset, plan: Plan) -> dict[str, Rows]:
     Raises:
         DatasetError: for a row that cannot be read, naming it, and for an empty split.
     """
-    names = plan.assign(dataset.index(), dataset.features["label"].classes)
+    names = plan.assign(named_index(dataset))
     everything = read(dataset, names != "")
     if len(everything) != len(names):
         problem = f"{len(everything)} examples where there were {len(names)}"

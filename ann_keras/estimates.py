@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from ann_keras.tallies import Kept, Tally
 
 OUT_OF_BAG = 0.632
 """Share of the distinct examples in a bootstrap sample: 1 - (1 - 1/n)^n, which tends to 1 - 1/e (Efron 1983)."""
-PAIRINGS = 500
-"""So many rotations of the answers against the labels estimate the no-information rate, or all, where there are
-fewer."""
 
 
 @dataclass(frozen=True)
@@ -79,50 +77,43 @@ class Gathered:
     """Takes the rounds in as they end.
 
     Args:
-        metrics: fresh Keras metrics, whose names are those of the rounds' figures.
+        tally: fresh; names the figures.
     """
 
-    def __init__(self, metrics: Sequence[Any]) -> None:
-        self._metrics = list(metrics)
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self.values: list[dict[str, float]] = []
 
-    def add(self, metrics: Mapping[str, float], labels: np.ndarray, outputs: np.ndarray) -> None:
-        """Takes in a round.
-
-        Args:
-            metrics: its figures by name; those that no metric of ours has are left out.
-            labels: [rows, ...], as the metrics want them; outputs: the model's, [rows, ...].
-        """
-        self.values.append({metric.name: float(metrics[metric.name]) for metric in self._metrics})
-        self._update(labels, outputs)
+    def add(self, kept: Kept) -> None:
+        """Takes in a round, as the tally's `tested` gave it; figures that the tally does not name are left out."""
+        self.values.append({name: float(kept["metrics"][name]) for name in self._tally.names})
+        self._tally.add(kept)
 
     def leave_one_out(self, examples: int) -> Validation:
         """The pooled figures: most metrics of a single example are meaningless."""
-        found = {name: Estimate(pooled=finite(value)) for name, value in self._results().items()}
+        found = {name: Estimate(pooled=finite(value)) for name, value in self._tally.pooled().items()}
         return Validation("leave_one_out", len(self.values), examples, found)
 
     def k_fold(self, examples: int) -> Validation:
         """Mean and spread over the folds, and the pooled figures."""
-        found = {name: Estimate(**self._spread(name), pooled=finite(value)) for name, value in self._results().items()}
+        pooled = self._tally.pooled()
+        found = {name: Estimate(**self._spread(name), pooled=finite(value)) for name, value in pooled.items()}
         return Validation("k_fold", len(self.values), examples, found)
 
-    def bootstrap(
-        self, examples: int, apparent: Mapping[str, float], labels: np.ndarray, outputs: np.ndarray, seed: int
-    ) -> Validation:
+    def bootstrap(self, examples: int, apparent: Kept, seed: int) -> Validation:
         """Mean and spread out of the bag, and what corrects them.
 
         Args:
             examples: how many there were.
-            apparent: figures of a model fitted to all examples, on these.
-            labels, outputs: of that model, [examples, ...].
+            apparent: the round of a model fitted to all examples and tested on these.
             seed: of the pairings for the no-information rate.
         """
-        pooled = self._results()
-        chance = self._no_information(labels, outputs, seed)
+        pooled = self._tally.pooled()
+        chance = self._tally.no_information(apparent, seed)
         found = {}
         for name, value in pooled.items():
             spread = self._spread(name)
-            seen, unseen, unrelated = finite(apparent[name]), spread["mean"], finite(chance[name])
+            seen, unseen, unrelated = finite(apparent["metrics"][name]), spread["mean"], finite(chance[name])
             found[name] = Estimate(
                 **spread,
                 pooled=finite(value),
@@ -142,23 +133,6 @@ class Gathered:
         known = [value for value in values if value is not None]
         mean = statistics.mean(known) if known else None
         return {"mean": mean, "deviation": statistics.stdev(known) if len(known) > 1 else None, "values": values}
-
-    def _update(self, labels: np.ndarray, outputs: np.ndarray) -> None:
-        for metric in self._metrics:
-            metric.update_state(labels, outputs)
-
-    def _results(self) -> dict[str, float]:
-        return {metric.name: float(metric.result()) for metric in self._metrics}
-
-    def _no_information(self, labels: np.ndarray, outputs: np.ndarray, seed: int) -> dict[str, float]:
-        """The metrics over pairs of any label with any answer (Efron and Tibshirani 1997, eq. 27)."""
-        rows = len(labels)
-        order = np.random.default_rng(seed).permutation(rows)
-        for metric in self._metrics:
-            metric.reset_state()
-        for shift in np.unique(np.linspace(0, rows, min(rows, PAIRINGS), endpoint=False).astype(int)):
-            self._update(labels[order], np.roll(outputs[order], shift, axis=0))
-        return self._results()
 
 
 def point632(apparent: float, out_of_bag: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from ann_keras import data
 from ann_keras.data import Rows
 from ann_keras.datasets import splits
-from ann_keras.datasets.base import Dataset, DatasetError
+from ann_keras.datasets.base import Dataset, DatasetError, Index, named_index
 from ann_keras.datasets.splits import Plan
 
 METHODS = ("k_fold", "leave_one_out", "bootstrap")
@@ -27,6 +27,7 @@ class Pool:
         labels: int64 [rows], what is stratified by.
         classes: names of the labels, for messages.
         fingerprint: changes when any example does.
+        contains: bool [rows, classes], the classes that a row holds; None where each has the one of its label.
     """
 
     rows: Rows
@@ -34,9 +35,15 @@ class Pool:
     labels: np.ndarray
     classes: tuple[str, ...] = ()
     fingerprint: str = ""
+    contains: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def index(self) -> Index:
+        """What splits are drawn from; no row has an official one."""
+        return Index(self.keys, self.labels, np.full(len(self), "", object), self.classes, self.contains)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +67,14 @@ def pool(dataset: Dataset) -> Pool:
     Raises:
         DatasetError: for a row that cannot be read, naming it.
     """
-    index = dataset.index()
+    index = named_index(dataset)
     wanted = index.official != "test"
     everything = data.read(dataset, wanted)
     if len(everything) != len(index):
         raise DatasetError(f"{dataset.name}: {len(everything)} examples where the index has {len(index)}")
     places = np.flatnonzero(wanted)
-    classes = tuple(dataset.features["label"].classes)
-    return Pool(everything.take(places), index.keys[places], index.labels[places], classes, dataset.fingerprint())
+    kept = index.take(places)
+    return Pool(everything.take(places), kept.keys, kept.labels, kept.names, dataset.fingerprint(), kept.contains)
 
 
 def check(rows: int, method: str, count: int | None) -> int:
@@ -97,15 +104,14 @@ def rounds(examples: Pool, method: str, count: int | None, plan: Plan) -> Iterat
         ValueError: as of `check`, and for a bootstrap sample that leaves no example out.
     """
     total = check(len(examples), method, count)
-    keys, labels = examples.keys, examples.labels
     try:
         if method == "k_fold":
-            fold = splits.k_fold(keys, labels, total, plan.seed, plan.stratify, plan.small_classes, examples.classes)
+            fold = plan.k_fold(examples.index, total)
             pairs: Any = ((np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(total))
         else:
             # What the whole cannot be divided into, no round can.
             _divide(examples, np.arange(len(examples)), plan, plan.small_classes)
-            drawn = splits.bootstrap(keys, None, total, plan.seed)
+            drawn = splits.bootstrap(examples.keys, None, total, plan.seed)
             pairs = splits.leave_one_out(total) if method == "leave_one_out" else drawn
     except ValueError as error:
         raise DatasetError(str(error)) from None
@@ -127,9 +133,8 @@ def _divide(examples: Pool, available: np.ndarray, plan: Plan, small_classes: st
     """Training and early stopping, of places that may repeat."""
     distinct, place = np.unique(available, return_inverse=True)
     fractions = {"train": 1.0 - plan.eval_fraction, "eval": plan.eval_fraction}
-    keys, labels = examples.keys[distinct], examples.labels[distinct]
     try:
-        side = splits.hold_out(keys, labels, fractions, plan.seed, plan.stratify, small_classes, examples.classes)
+        side = plan.hold_out(examples.index.take(distinct), fractions, small_classes)
     except ValueError as error:
         raise DatasetError(str(error)) from None
     for name in fractions:

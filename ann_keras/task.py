@@ -9,20 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Tensors = dict[str, Any]
 """Named tensors of one batch: TensorFlow tensors in a data pipeline, Keras tensors inside a model."""
 
 WIRE: dict[str, tuple[str, bool]] = {
     "image": ("string", False),
+    "mask": ("string", False),
     "label": ("int64", False),
     "number": ("float32", True),
     "tensor": ("float32", True),
     "text": ("string", False),
 }
 """kind -> (dtype in a tf.Example or a request, whether `shape` applies there). An image travels as its encoded
-bytes."""
+bytes, a mask as a PNG of one byte a pixel: the index of its class, or `VOID`."""
+
+VOID = 255
+"""The value of a mask's pixels that count nowhere."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,16 @@ class Feature:
     Attributes:
         name: its key in tf.Examples, in requests and in the model's inputs. A dataset calls its features by their
             roles.
-        kind: one of `WIRE`: "image" (encoded JPEG, PNG, BMP or GIF bytes), "label" (a class index), "number", "tensor",
-            "text" (UTF-8).
+        kind: one of `WIRE`: "image" (encoded JPEG, PNG, BMP or GIF bytes), "mask" (a class for every pixel of an
+            image), "label" (a class index), "number", "tensor", "text" (UTF-8).
         shape: shape of one decoded example without the batch; None where it varies. (height, width, channels) of an
-            image.
+            image, (height, width) of a mask.
         dtype: dtype of the decoded value.
-        classes: the names of a label's classes, in the order of their indices.
+        classes: the names of a label's or a mask's classes, in the order of their indices.
         description: one sentence for the documentation and the schema.
         optional: whether an example may lack it. A number that is missing is NaN wherever it travels, a text is empty.
         distinct: how many different values a text has, as far as is known; 0 where it is not.
+        palette: the colour (red, green, blue), 0 to 255, that a mask's class is drawn in, by index; () for none.
     """
 
     name: str
@@ -51,6 +59,7 @@ class Feature:
     description: str = ""
     optional: bool = False
     distinct: int = 0
+    palette: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in WIRE:
@@ -63,7 +72,7 @@ class Feature:
 
     @property
     def wire_shape(self) -> tuple[int | None, ...]:
-        """The shape of one example there; () for images and labels."""
+        """The shape of one example there; () for images, masks and labels."""
         return self.shape if WIRE[self.kind][1] else ()
 
 
@@ -105,6 +114,7 @@ class Metric:
         name: the field's name, as it stands in reports and JSON: "accuracy", "mean_iou".
         tfma: class name of the metric in TensorFlow Model Analysis, configured by name and never by object; a dotted
             one is a class of our own.
+        options: further arguments of that class.
         higher_is_better: the direction.
         lower, upper: absolute thresholds; None where there is none. A model outside of them is not blessed.
         change: the largest loss against the last blessed model that still passes, >= 0; None for no such threshold.
@@ -116,6 +126,7 @@ class Metric:
     lower: float | None = None
     upper: float | None = None
     change: float | None = None
+    options: tuple[tuple[str, Any], ...] = ()
 
     def passes(self, value: float) -> bool:
         """Whether `value` lies within the absolute thresholds; NaN never does."""
@@ -133,12 +144,15 @@ class Evaluation:
         prediction: the key of postprocess's answer that holds the prediction.
         slices: features, or outputs of preprocess, by whose values the metrics are also given apart.
         plots: TFMA plot metrics by class name.
+        judge: answers, and what preprocess gave with the label -> what the metrics add up, by name, so that the
+            Evaluator holds no answer as large as the example; None where the metrics read answer and label themselves.
     """
 
     metrics: tuple[Metric, ...]
     prediction: str
     slices: tuple[str, ...] = ()
     plots: tuple[str, ...] = ()
+    judge: Callable[[Tensors, Tensors], Tensors] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +172,12 @@ class Task:
         postprocess: the model's output, and what preprocess gave -> the named answers of the signature. Part of the
             exported graph.
         evaluation: metrics, slices and thresholds.
-        augment: inputs and a seed (int32 [2]) -> inputs, in training only; None for none.
+        augment: inputs, label and weight of a batch and a seed (int32 [2]) -> the same, in training only; None for
+            none.
+        ask: the model, and what preprocess gave -> what postprocess reads, where that is more than the model's output
+            for the inputs: an image of any size, in tiles.
+        weigh: label and weight of one example as arrays -> its weight in the loss, once for each example; None
+            for what preprocess gave.
     """
 
     name: str
@@ -171,8 +190,12 @@ class Task:
     postprocess: Callable[[Any, Tensors], Tensors]
     evaluation: Evaluation
     augment: Callable[[Tensors, Any], Tensors] | None = None
+    ask: Callable[[Callable[..., Any], Tensors], Any] | None = None
+    weigh: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
     def answer(self, model: Callable[..., Any], prepared: Tensors) -> Tensors:
         """What `model` answers to a batch that `preprocess` prepared, by name."""
+        if self.ask is not None:
+            return self.postprocess(self.ask(model, prepared), prepared)
         inputs = {feature.name: prepared[feature.name] for feature in self.inputs}
         return self.postprocess(model(inputs, training=False), prepared)

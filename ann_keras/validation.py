@@ -23,16 +23,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ann_keras import data, estimates, resampling, training
+from ann_keras import data, estimates, resampling, tallies, training
 from ann_keras.data import Split
 from ann_keras.datasets.splits import Plan
 from ann_keras.estimates import Validation
 from ann_keras.registry import Triple
 from ann_keras.resampling import Pool, Round
+from ann_keras.tallies import Kept, Tally
 
 ROUNDS_FILE = "rounds.jsonl"
 FEW = 1024
-"""Examples of a split that are preprocessed at once."""
+"""Examples of a split that are preprocessed at once, where they are not larger than `data.READ_BYTES`."""
 KEPT_PARAMETERS = 5_000_000
 """In all models together that are kept for later rounds."""
 
@@ -79,14 +80,15 @@ def resample(
     drawn = resampling.rounds(examples, method, count, plan)
     total = resampling.check(len(examples), method, count)
     kept = _Kept(directory, _identity(triple, examples, method, count, plan))
-    fits = _Fits(triple, plan.seed)
-    gathered = estimates.Gathered(triple.task.compile_args()["metrics"])
+    tally = tallies.of(triple.task)
+    fits = _Fits(triple, plan.seed, tally)
+    gathered = estimates.Gathered(tally)
     for number, one in enumerate(drawn):
         found = kept.rounds.get(number)
         if found is None:
             found = fits.run(examples, one)
             kept.add(number, found)
-        gathered.add(found["metrics"], np.asarray(found["labels"]), np.asarray(found["outputs"], np.float32))
+        gathered.add(found)
         if listener is not None:
             listener(number + 1, total, gathered.values[-1])
     if method == "leave_one_out":
@@ -97,8 +99,7 @@ def resample(
     if apparent is None:
         apparent = fits.run(examples, resampling.all_rows(examples, plan))
         kept.add(total, apparent)
-    labels, outputs = np.asarray(apparent["labels"]), np.asarray(apparent["outputs"], np.float32)
-    return gathered.bootstrap(len(examples), apparent["metrics"], labels, outputs, plan.seed)
+    return gathered.bootstrap(len(examples), apparent, plan.seed)
 
 
 class _Fits:
@@ -107,25 +108,25 @@ class _Fits:
     Args:
         triple: what is fitted.
         seed: of every fit.
+        tally: tests.
     """
 
-    def __init__(self, triple: Triple, seed: int) -> None:
-        self._triple, self._seed = triple, seed
+    def __init__(self, triple: Triple, seed: int, tally: Tally) -> None:
+        self._triple, self._seed, self._tally = triple, seed, tally
         self._kept: dict[int, _Beginning] = {}
 
-    def run(self, examples: Pool, one: Round) -> dict[str, Any]:
-        """Returns the metrics on what was held out, and labels and outputs of it."""
-        triple, batch_size = self._triple, self._triple.training.batch_size
+    def run(self, examples: Pool, one: Round) -> Kept:
+        """Returns the metrics on what was held out, and what the tally adds up."""
+        triple = self._triple
         places = {"train": one.train, "eval": one.eval, "test": one.test}
         loaded = data.prepare(triple, {name: examples.rows.take(rows) for name, rows in places.items()})
         train, evaluation, test = (_at_once(split) for split in (loaded.train, loaded.eval, loaded.test))
         # The schedule of step sizes and a prior's strength depend on how many examples there are.
         beginning = self._kept.get(len(train)) or _Beginning()
         fitted = training.fit(triple, train, evaluation, self._seed, None, [beginning], beginning.again())
-        metrics = training.evaluate(fitted.model, test, batch_size)
-        labels, outputs = _answers(fitted.model, test, batch_size)
+        kept = self._tally.tested(fitted.model, test, triple.training.batch_size)
         self._keep(len(train), beginning)
-        return {"metrics": metrics, "labels": labels.tolist(), "outputs": outputs.tolist()}
+        return kept
 
     def _keep(self, rows: int, beginning: _Beginning) -> None:
         """Keeps a model for later rounds with as many training rows, and of all only so many as are small together."""
@@ -170,8 +171,18 @@ class _AtOnce(Split):
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray] | None:
         """Every preprocessed example in order, [size, ...] by name."""
-        (raw,) = self.records.batch(len(self))
-        return {name: np.asarray(value) for name, value in self.transform(raw).items()}
+        return self._first(len(self))
+
+    @property
+    def bytes(self) -> int:
+        """Of all preprocessed examples together, which are as large as the first."""
+        return len(self) * sum(values.nbytes for values in self._first(1).values())
+
+    def _first(self, rows: int) -> dict[str, np.ndarray]:
+        raw = next(iter(self.records.batch(rows)))
+        found = self.transform(raw)
+        found = found if self.weigh is None else self._weighed(found)
+        return {name: np.asarray(value) for name, value in found.items()}
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """All examples once, in order, as of `Split.batches`."""
@@ -179,19 +190,11 @@ class _AtOnce(Split):
 
 
 def _at_once(split: Split) -> Split:
-    """A split of few examples as one that spares the tracing of a graph, which takes longer than they do."""
+    """A split of few and small examples as one that spares the tracing of a graph, which takes longer than they do."""
     if len(split) > FEW:
         return split
-    return _AtOnce(split.records, split.transform, split.label, split.size, split.memory_mb)
-
-
-def _answers(model: keras.Model, split: Split, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and outputs of a split, [rows, ...] each."""
-    labels, outputs = [], []
-    for inputs, label, *_ in split.batches(batch_size):
-        labels.append(np.asarray(label))
-        outputs.append(keras.ops.convert_to_numpy(model(inputs, training=False)))
-    return np.concatenate(labels), np.concatenate(outputs)
+    found = _AtOnce(split.records, split.transform, split.label, split.size, split.memory_mb, weigh=split.weigh)
+    return found if found.bytes <= data.READ_BYTES else split
 
 
 def _identity(triple: Triple, examples: Pool, method: str, count: int | None, plan: Plan) -> str:
@@ -210,7 +213,7 @@ class _Kept:
     """
 
     def __init__(self, directory: str | Path | None, identity: str) -> None:
-        self.rounds: dict[int, dict[str, Any]] = {}
+        self.rounds: dict[int, Kept] = {}
         self._path = Path(directory) / ROUNDS_FILE if directory is not None else None
         if self._path is None:
             return
@@ -228,7 +231,7 @@ class _Kept:
         for number, found in self.rounds.items():
             yield json.dumps({"round": number, **found})
 
-    def add(self, number: int, found: dict[str, Any]) -> None:
+    def add(self, number: int, found: Kept) -> None:
         """Keeps a round."""
         self.rounds[number] = found
         if self._path is not None:

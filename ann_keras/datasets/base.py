@@ -28,17 +28,29 @@ class Index:
     Attributes:
         keys: str [rows], unique and stable: the same row has the same key however the data is ordered or sharded.
         labels: int64 [rows], the class index that splits are stratified by; of a target that is a number, the index of
-            the tenth of the rows that it falls into.
+            the tenth of the rows that it falls into; of a row that holds several classes, the dominant one.
         official: str [rows], the split that the dataset's authors put the row in: "train", "validation" or "test",
             and "" where they did not.
+        names: of the classes, by index; () of a number.
+        contains: bool [rows, classes], the classes that a row holds; None where each has the one of its label.
     """
 
     keys: np.ndarray
     labels: np.ndarray
     official: np.ndarray
+    names: tuple[str, ...] = ()
+    contains: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def take(self, rows: np.ndarray) -> Index:
+        """The entries of `rows`, int [any], ascending and distinct."""
+        if len(rows) == len(self):
+            # Of millions of keys no second copy.
+            return self
+        contains = None if self.contains is None else self.contains[rows]
+        return Index(self.keys[rows], self.labels[rows], self.official[rows], self.names, contains)
 
 
 @dataclass(frozen=True)
@@ -100,8 +112,8 @@ class Dataset(abc.ABC):
     Attributes:
         name: as `--dataset` spells it: "digits", "tfds:fashion_mnist", "images:PATH"; the registry
             opens it by that name.
-        features: the features by role ("image", "label", a column's name); a role is also the feature's name. A "label"
-            of kind "label" is a class, one of kind "number" a target in its own unit.
+        features: the features by role ("image", "mask", "label", a column's name); a role is also the feature's name. A
+            "label" of kind "label" is a class, one of kind "number" a target in its own unit.
         description, licence, citation: one line each, "" where unknown.
     """
 
@@ -117,8 +129,22 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def index(self) -> Index:
-        """Reads keys, labels and official splits of all rows, without decoding an image."""
+        """Reads keys, labels and official splits of all rows. No image is decoded; masks are, for the classes that they
+        hold.
+        """
 
     @abc.abstractmethod
     def shards(self) -> Sequence[Shard]:
         """The shards, which cover the rows of the index without gap or overlap, in order."""
+
+
+def label_classes(features: Mapping[str, Feature]) -> tuple[str, ...]:
+    """The names of the classes of which a dataset's rows have one each, its "label"; () where they have none."""
+    label = features.get("label")
+    return label.classes if label is not None and label.kind == "label" else ()
+
+
+def named_index(dataset: Dataset) -> Index:
+    """The index of a dataset; where it names no classes, with the names of its label's."""
+    index = dataset.index()
+    return index if index.names else dataclasses.replace(index, names=label_classes(dataset.features))

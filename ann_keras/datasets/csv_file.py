@@ -139,7 +139,7 @@ class CsvDataset(Dataset):
 
     def index(self) -> Index:
         """Keys and labels of all rows, from one pass that parses the label alone."""
-        return Index(self._scan.keys(), self._labels[1], self._official)
+        return Index(self._scan.keys(), self._labels[1], self._official, self._labels[0].classes)
 
     def shards(self) -> Sequence[CsvShard]:
         """One shard a span."""

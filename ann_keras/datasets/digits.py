@@ -68,7 +68,7 @@ class Digits(Dataset):
         """Keys, labels, and no official split."""
         labels = _bundled()[1]
         keys = np.array([_key(row) for row in range(len(labels))])
-        return Index(keys, labels, np.full(len(labels), "", dtype=object))
+        return Index(keys, labels, np.full(len(labels), "", dtype=object), CLASSES)
 
     def shards(self) -> Sequence[Shard]:
         """Runs of `SHARD_ROWS` rows."""

@@ -102,25 +102,45 @@ def decode(encoded: Any, height: int, width: int, channels: int) -> Any:
     shape = [height, width, channels]
 
     def converted(image: Any) -> Any:
-        coloured = tf.shape(image)[-1] >= 3
-        pixels = tf.cast(tf.gather(image, tf.where(coloured, [0, 1, 2], [0, 0, 0]), axis=-1), tf.float32) * SCALE
-        if channels == 1:
-            weights = tf.where(coloured, tf.constant(LUMA), tf.constant([1.0, 0.0, 0.0]))
-            pixels = tf.reduce_sum(pixels * weights, axis=-1, keepdims=True)
+        pixels = with_channels(image, channels)
         fits = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], [height, width]))
-        # clip: the luma's weights may sum to one and a bit in float32
-        return tf.clip_by_value(
-            tf.cond(fits, lambda: pixels, lambda: tf.image.resize(pixels, [height, width], antialias=True)), 0.0, 1.0
-        )
+        return tf.clip_by_value(tf.cond(fits, lambda: pixels, lambda: resize(pixels, height, width)), 0.0, 1.0)
 
     def decoded(item: Any) -> Any:
-        # With channels=1 or 3 decode_image refuses BMP and GIF, so that the conversion has to follow in the graph.
-        image = tf.io.decode_image(item, channels=0, expand_animations=False)
+        image = pixels_of(item)
         fits = tf.reduce_all(tf.equal(tf.shape(image), shape))
         pixels = tf.cond(fits, lambda: tf.cast(image, tf.float32) * SCALE, lambda: converted(image))
         return tf.ensure_shape(pixels, shape)
 
     return tf.map_fn(decoded, encoded, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+
+
+def pixels_of(encoded: Any) -> Any:
+    """The pixels of one encoded image as they are, uint8 [height, width, 1 to 4], in the graph; encoded: string []."""
+    import tensorflow as tf
+
+    # With channels=1 or 3 decode_image refuses BMP and GIF, so that the conversion has to follow in the graph.
+    return tf.io.decode_image(encoded, channels=0, expand_animations=False)
+
+
+def with_channels(image: Any, channels: int) -> Any:
+    """uint8 [height, width, 1 to 4] -> float32 [height, width, channels] in [0, 1], grey or RGB; alpha is dropped."""
+    import tensorflow as tf
+
+    coloured = tf.shape(image)[-1] >= 3
+    pixels = tf.cast(tf.gather(image, tf.where(coloured, [0, 1, 2], [0, 0, 0]), axis=-1), tf.float32) * SCALE
+    if channels == 3:
+        return pixels
+    weights = tf.where(coloured, tf.constant(LUMA), tf.constant([1.0, 0.0, 0.0]))
+    # min: the luma's weights may sum to one and a bit in float32
+    return tf.minimum(tf.reduce_sum(pixels * weights, axis=-1, keepdims=True), 1.0)
+
+
+def resize(pixels: Any, height: int, width: int) -> Any:
+    """float32 [rows, columns, channels] -> float32 [height, width, channels], bilinear with antialiasing."""
+    import tensorflow as tf
+
+    return tf.image.resize(pixels, [height, width], antialias=True)
 
 
 def _is_odd_png(encoded: bytes) -> bool:

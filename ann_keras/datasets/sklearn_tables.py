@@ -96,7 +96,7 @@ class BundledTable(Dataset):
         """Keys, labels (of a number the tenth of the rows), and no official split."""
         _, targets, _, classes = bundled(self._loader)
         labels = targets.astype(np.int64) if classes else strata(targets)
-        return Index(row_keys(self.name, len(targets)), labels, np.full(len(targets), "", dtype=object))
+        return Index(row_keys(self.name, len(targets)), labels, np.full(len(targets), "", dtype=object), classes)
 
     def shards(self) -> Sequence[BundledShard]:
         """Runs of `SHARD_ROWS` rows."""

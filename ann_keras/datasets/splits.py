@@ -6,20 +6,24 @@ the rows nor the number of shards or workers changes a split. Scripts and the pi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ann_keras.datasets import iterative, keyed
 from ann_keras.datasets.apportion import apportion, exact_fractions, smallest_class
 from ann_keras.datasets.base import DatasetError, Index
 
 HOLD_OUT = {"train": 0.7, "eval": 0.15, "test": 0.15}
 SMALL_CLASSES = ("error", "train", "best_effort")
 """What becomes of a class with fewer examples than the splits need: an error; all of it to the first split (with folds:
-to no fold, so that it is always trained on); divided as far as it goes, so that a split may lack the class."""
+to no fold, so that it is always trained on); divided as far as it goes, so that a split may lack the class. Rows that
+hold several classes are always divided as far as they go."""
+BY = ("contained", "dominant")
+"""What rows that hold several classes are stratified by: all classes of each, or the dominant one."""
 
 
 def hold_out(
@@ -30,8 +34,12 @@ def hold_out(
     stratify: bool = True,
     small_classes: str = "error",
     classes: Sequence[str] = (),
+    contains: np.ndarray | None = None,
 ) -> np.ndarray:
     """Divides rows among named splits, exact to less than one example in every class and, where possible, in total.
+
+    Rows that hold several classes are divided by iterative stratification: exact in total, and in every class as near
+    as it gets; the first split gets one of each class, where it has room for as many rows as there are classes.
 
     Args:
         keys: str [rows], unique.
@@ -39,8 +47,9 @@ def hold_out(
         fractions: the share of each split; they sum to 1.
         seed: another seed gives another split.
         stratify: whether every class is divided by the fractions, or only the whole.
-        small_classes: one of SMALL_CLASSES.
+        small_classes: one of SMALL_CLASSES; not where `contains` is given.
         classes: names of the labels, for messages.
+        contains: bool [rows, classes], the classes that a row holds, in place of `labels`; None where it holds one.
 
     Returns:
         str [rows], the name of each row's split.
@@ -50,6 +59,8 @@ def hold_out(
     """
     shares = exact_fractions(fractions)
     _check_choice(small_classes)
+    if stratify and contains is not None:
+        return np.array(list(fractions))[iterative.divide(keys, contains, shares, f"hold_out/{seed}", promised=True)]
     strata = np.asarray(labels) if stratify else np.zeros(len(keys), np.int64)
     values, counts = np.unique(strata, return_counts=True)
     small = np.zeros(len(values), bool)
@@ -77,8 +88,12 @@ def k_fold(
     stratify: bool = True,
     small_classes: str = "error",
     classes: Sequence[str] = (),
+    contains: np.ndarray | None = None,
 ) -> np.ndarray:
     """Divides rows into folds whose sizes, in every class and in total, differ by one at most.
+
+    Of rows that hold several classes the sizes in total do; every class is dealt out as evenly as iterative
+    stratification gets it.
 
     Args:
         keys: str [rows], unique.
@@ -86,8 +101,9 @@ def k_fold(
         folds: their number, from 2 to the number of rows.
         seed: another seed gives other folds.
         stratify: whether every class is dealt out evenly, or only the whole.
-        small_classes: one of SMALL_CLASSES.
+        small_classes: one of SMALL_CLASSES; not where `contains` is given.
         classes: names of the labels, for messages.
+        contains: bool [rows, classes], the classes that a row holds, in place of `labels`; None where it holds one.
 
     Returns:
         int64 [rows], the fold of each row from 0; -1 for the rows of a small class with `small_classes="train"`.
@@ -98,6 +114,8 @@ def k_fold(
     _check_choice(small_classes)
     if not 2 <= folds <= len(keys):
         raise ValueError(f"folds={folds}: expected 2 to {len(keys)}, the number of examples")
+    if stratify and contains is not None:
+        return iterative.divide(keys, contains, [Fraction(1, folds)] * folds, f"k_fold/{seed}")
     strata = np.asarray(labels) if stratify else np.zeros(len(keys), np.int64)
     values = np.unique(strata)
     fold = np.full(len(keys), -1, np.int64)
@@ -159,6 +177,7 @@ class Plan:
         fold: the fold that is the test split of this run; given with `folds`.
         small_classes: one of SMALL_CLASSES.
         stratify: whether every class is divided alike.
+        by: one of BY.
     """
 
     seed: int = 0
@@ -168,6 +187,7 @@ class Plan:
     fold: int | None = None
     small_classes: str = "error"
     stratify: bool = True
+    by: str = "contained"
 
     def __post_init__(self) -> None:
         for name in ("eval_fraction", "test_fraction"):
@@ -183,8 +203,10 @@ class Plan:
         if self.fold is not None and not 0 <= self.fold < (self.folds or 0):
             raise ValueError(f"fold={self.fold}: expected 0 to {(self.folds or 0) - 1}")
         _check_choice(self.small_classes)
+        if self.by not in BY:
+            raise ValueError(f"by={self.by!r}: expected one of {', '.join(BY)}")
 
-    def assign(self, index: Index, classes: Sequence[str] = ()) -> np.ndarray:
+    def assign(self, index: Index) -> np.ndarray:
         """Returns str [rows]: "train", "eval", "test", or "" for a row that takes no part.
 
         An official test split stays the test split and an official validation split the eval split; the rest is
@@ -195,7 +217,7 @@ class Plan:
             DatasetError: for duplicate keys, or a class that is too small.
         """
         try:
-            return self._assign_fold(index, classes) if self.folds else self._assign_hold_out(index, classes)
+            return self._assign_fold(index) if self.folds else self._assign_hold_out(index)
         except ValueError as error:
             raise DatasetError(str(error)) from None
 
@@ -208,14 +230,36 @@ class Plan:
         """The plan with these fields."""
         return cls(**fields)
 
-    def _divide(
-        self, index: Index, rows: np.ndarray, fractions: Mapping[str, float], classes: Sequence[str]
-    ) -> np.ndarray:
-        # Of millions of keys no second copy, where all rows are divided.
-        keys, labels = (index.keys, index.labels) if len(rows) == len(index) else (index.keys[rows], index.labels[rows])
-        return hold_out(keys, labels, fractions, self.seed, self.stratify, self.small_classes, classes)
+    def hold_out(self, index: Index, fractions: Mapping[str, float], small_classes: str | None = None) -> np.ndarray:
+        """`hold_out` of the rows of an index as the plan wants it.
 
-    def _assign_hold_out(self, index: Index, classes: Sequence[str]) -> np.ndarray:
+        Args:
+            index: of the rows to divide.
+            fractions: the share of each split; they sum to 1.
+            small_classes: in place of the plan's; None for that.
+        """
+        small = small_classes or self.small_classes
+        return hold_out(
+            index.keys, index.labels, fractions, self.seed, self.stratify, small, index.names, self._contained(index)
+        )
+
+    def k_fold(self, index: Index, folds: int) -> np.ndarray:
+        """`k_fold` of the rows of an index as the plan wants it."""
+        return k_fold(
+            index.keys,
+            index.labels,
+            folds,
+            self.seed,
+            self.stratify,
+            self.small_classes,
+            index.names,
+            self._contained(index),
+        )
+
+    def _contained(self, index: Index) -> np.ndarray | None:
+        return index.contains if self.by == "contained" else None
+
+    def _assign_hold_out(self, index: Index) -> np.ndarray:
         official_test, official_eval = index.official == "test", index.official == "validation"
         fractions = {"train": 1.0}
         if not official_eval.any():
@@ -225,38 +269,24 @@ class Plan:
         fractions["train"] = 1.0 - sum(share for name, share in fractions.items() if name != "train")
         split = np.where(official_test, "test", np.where(official_eval, "eval", "train"))
         rest = np.flatnonzero(split == "train")
-        split[rest] = self._divide(index, rest, fractions, classes)
+        split[rest] = self.hold_out(index.take(rest), fractions)
         return split
 
-    def _assign_fold(self, index: Index, classes: Sequence[str]) -> np.ndarray:
+    def _assign_fold(self, index: Index) -> np.ndarray:
         split = np.full(len(index), "", dtype="U5")
         development = np.flatnonzero(index.official != "test")
-        keys, labels = index.keys[development], index.labels[development]
-        fold = k_fold(keys, labels, self.folds or 0, self.seed, self.stratify, self.small_classes, classes)
+        fold = self.k_fold(index.take(development), self.folds or 0)
         split[development[fold == self.fold]] = "test"
         rest = development[fold != self.fold]
         fractions = {"train": 1.0 - self.eval_fraction, "eval": self.eval_fraction}
-        split[rest] = self._divide(index, rest, fractions, classes)
+        split[rest] = self.hold_out(index.take(rest), fractions)
         return split
 
 
 def _members(keys: np.ndarray, strata: np.ndarray, values: np.ndarray, purpose: str) -> list[np.ndarray]:
     """For each of `values`, the sorted classes, the indices of its rows in the order of their keyed hashes."""
-    secret = hashlib.blake2b(purpose.encode(), digest_size=32).digest()
-    digests = (hashlib.blake2b(str(key).encode("utf-8", "surrogateescape"), digest_size=8, key=secret) for key in keys)
-    ranks = np.fromiter((int.from_bytes(digest.digest(), "big") for digest in digests), np.uint64, len(keys))
-    order = np.lexsort((ranks, strata))
-    _check_unique(keys, ranks)
+    order = np.lexsort((keyed.ranks(keys, purpose), strata))
     return np.split(order, np.searchsorted(strata[order], values[1:])) if len(values) else []
-
-
-def _check_unique(keys: np.ndarray, ranks: np.ndarray) -> None:
-    # Equal keys have equal hashes: only those few are compared, not millions of strings.
-    ascending = np.sort(ranks)
-    shared = np.isin(ranks, ascending[1:][ascending[1:] == ascending[:-1]])
-    names, counts = np.unique(np.asarray(keys)[shared], return_counts=True)
-    if (counts > 1).any():
-        raise ValueError(f"the key {str(names[counts > 1][0])!r} stands for more than one example; keys must be unique")
 
 
 def _check_choice(small_classes: str) -> None:

@@ -1,4 +1,4 @@
-"""Any TensorFlow Datasets name or prepared directory that has an image and a class label; its test split is kept.
+"""Any TensorFlow Datasets name or prepared directory that has an image and a class label or a mask; splits are kept.
 
 `tfds:fashion_mnist`, `tfds:name/config:version` or `tfds:PATH`. Prepared data is looked for in TFDS_DATA_DIR
 (~/tensorflow_datasets without it), and downloaded there if it is missing.
@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import re
-import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from ann_keras.datasets import images
+from ann_keras.datasets import images, masks, tfds_preparing, tfds_reading, tfds_roles
 from ann_keras.datasets.base import Dataset, DatasetError, Index, Row, Shard
+from ann_keras.datasets.tfds_reading import one_line
 from ann_keras.task import Feature
 
 OFFICIAL = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 """Names of splits, and what they are. Others ("unsupervised", "extra") are left out if there is a "train"."""
 
 SHARD_ROWS = 4096
-READ_BATCH = 32
-CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class TfdsShard(Shard):
-    """Rows [start, stop) of the index: the labelled ones of [first, last) of one split, in the order of its files."""
+    """Rows [start, stop) of the index: the labelled ones of [first, last) of one split, in the order of its files.
+
+    `roles` are pairs of a role and its key, `lookup` the class of each stored value of a mask.
+    """
 
     start: int
     stop: int
@@ -41,36 +40,52 @@ class TfdsShard(Shard):
     split: str
     first: int
     last: int
-    image: str
-    label: str
+    roles: tuple[tuple[str, str], ...]
+    lookup: tuple[int, ...] = ()
 
     def read(self) -> Iterator[Row]:
-        """Yields the rows with the bytes that TFDS stored."""
+        """Yields the rows with the image's bytes that TFDS stored and the canonical mask."""
+        keys = dict(self.roles)
+        numbers = [keys["label"]] if "label" in keys else []
+        encoded = [key for role, key in self.roles if role != "label"]
+        lookup = np.array(self.lookup, np.int16)
         position = self.first
-        for batch in _read(self.directory, self.split, self.first, self.last, self.label, self.image, READ_BATCH):
-            for encoded, label in zip(batch[self.image], batch[self.label].tolist(), strict=True):
-                if label >= 0:
-                    kept, problem = images.checked(encoded)
-                    yield Row(_key(self.split, position), {"image": kept, "label": label}, problem)
+        for batch in tfds_reading.batches(self.directory, self.split, self.first, self.last, numbers, encoded):
+            for row in range(len(batch[keys["image"]])):
+                stored = {role: batch[key][row] for role, key in self.roles}
+                if stored.get("label", 0) >= 0:
+                    yield _row(_key(self.split, position), stored, lookup)
                 position += 1
 
 
 class TfdsDataset(Dataset):
-    """A prepared TFDS builder, read in the order of its files and never decoded by TFDS."""
+    """A prepared TFDS builder, read in the order of its files; no image is decoded by TFDS."""
 
-    def __init__(self, name: str, builder: Any) -> None:
+    def __init__(self, name: str, builder: Any, palette: tuple[tuple[int, int, int], ...] = ()) -> None:
         self.name = name
         self._builder = builder
+        self._palette = palette
         info = builder.info
-        self.description = _one_line(info.description).split(". ")[0]
-        self.citation = _one_line(info.citation)
-        self.licence = _one_line(getattr(info.redistribution_info, "license", "") or "")
-        self._names = _roles(info.features, info.supervised_keys)
-        self.features = {role: _feature(role, info.features[key]) for role, key in self._names.items()}
+        self.description = one_line(info.description).split(". ")[0]
+        self.citation = one_line(info.citation)
+        self.licence = one_line(getattr(info.redistribution_info, "license", "") or "")
+        self._keys = tfds_roles.roles(info.features, info.supervised_keys)
         available = [split for split in info.splits if info.splits[split].num_examples]
         if "train" in available:
             available = [split for split in available if split in OFFICIAL]
         self._splits = [split for split in available if split != "unsupervised"]
+
+    @functools.cached_property
+    def features(self) -> dict[str, Feature]:  # type: ignore[override]
+        """The features; of a mask whose classes have no names all rows are read first, once in a process."""
+        found = {}
+        for role, key in self._keys.items():
+            feature = self._builder.info.features[key]
+            if role == "mask":
+                found[role] = tfds_roles.mask_feature(feature, self._mask_classes[0], self._palette)
+            else:
+                found[role] = (tfds_roles.image_feature if role == "image" else tfds_roles.label_feature)(feature)
+        return found
 
     def fingerprint(self) -> str:
         """The digest of name, version, and the sizes and times of the files."""
@@ -81,46 +96,73 @@ class TfdsDataset(Dataset):
         return digest.hexdigest()
 
     def index(self) -> Index:
-        """Keys (split and row number) and labels; reads the labels alone."""
+        """Keys (split and row number) and labels: the class labels, which alone are read, or else from the masks."""
         labels = self._labels()
         known = {split: rows[rows >= 0] for split, rows in labels.items()}
         official = [OFFICIAL.get(split, "") if "train" in known else "" for split, rows in known.items() for _ in rows]
-        return Index(
-            np.concatenate([_keys(split, np.flatnonzero(rows >= 0)) for split, rows in labels.items()]),
-            np.concatenate(list(known.values())).astype(np.int64),
-            np.array(official, dtype=object),
-        )
+        keys = np.concatenate([_keys(split, np.flatnonzero(rows >= 0)) for split, rows in labels.items()])
+        if "label" in self._keys:
+            names = tuple(self._builder.info.features[self._keys["label"]].names)
+            return Index(keys, np.concatenate(list(known.values())), np.array(official, dtype=object), names)
+        classes, lookup = self._mask_classes
+        tables = [tfds_roles.class_counts(*self._values(split), lookup, len(classes)) for split in labels]
+        dominant, contains = masks.index_of(np.concatenate(tables))
+        return Index(keys, dominant, np.array(official, dtype=object), classes, contains)
 
     def shards(self) -> Sequence[Shard]:
         """Runs of `SHARD_ROWS` rows of each split."""
         shards: list[Shard] = []
         start = 0
+        lookup = tuple(self._mask_classes[1].tolist()) if "mask" in self._keys else ()
         for split, labels in self._labels().items():
             for first in range(0, len(labels), SHARD_ROWS):
                 last = min(first + SHARD_ROWS, len(labels))
                 stop = start + int((labels[first:last] >= 0).sum())
                 place = (str(self._builder.data_dir), split, first, last)
-                shards.append(TfdsShard(start, stop, *place, self._names["image"], self._names["label"]))
+                shards.append(TfdsShard(start, stop, *place, tuple(self._keys.items()), lookup))
                 start = stop
         return shards
 
     @functools.cache  # noqa: B019  a dataset lives as long as the process
     def _labels(self) -> Mapping[str, np.ndarray]:
-        """Labels, int64 [rows], by split; -1 where there is none, and no split without any."""
-        missing = [role for role in ("image", "label") if role not in self._names]
+        """Labels, int64 [rows], by split; -1 where there is none, and no split without any. 0 without the role."""
+        missing = [] if "image" in self._keys else ["image"]
+        if not {"label", "mask"} & set(self._keys):
+            missing += ["label", "mask"]
         if missing or not self._splits:
             raise DatasetError(f"dataset {self.name!r} has no {' and no '.join(missing) or 'examples'}")
-        key = self._names["label"]
+        key = self._keys.get("label")
         found = {}
         for split in self._splits:
             rows = self._builder.info.splits[split].num_examples
-            batches = [batch[key] for batch in _read(str(self._builder.data_dir), split, 0, rows, key)]
-            labels = np.concatenate(batches).astype(np.int64)
+            labels = np.zeros(rows, np.int64)
+            if key is not None:
+                read = tfds_reading.batches(str(self._builder.data_dir), split, 0, rows, numbers=[key])
+                labels = np.concatenate([batch[key] for batch in read]).astype(np.int64)
             if (labels >= 0).any():
                 found[split] = labels
         if not found:
             raise DatasetError(f"dataset {self.name!r} has no labelled examples")
         return found
+
+    @functools.cached_property
+    def _mask_classes(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """Names of the mask's classes and the lookup of its stored values."""
+        try:
+            names = tfds_roles.names_of(self._builder.info.features[self._keys["mask"]])
+            if names:
+                return tfds_roles.named_classes(names)
+            return tfds_roles.numbered_classes(
+                value for split in self._splits for value in self._values(split)[0].tolist()
+            )
+        except DatasetError as error:
+            raise DatasetError(f"dataset {self.name!r}: {error}") from None
+
+    def _values(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = self._builder.info.splits[split].num_examples
+        return tfds_reading.mask_values(
+            str(self._builder.data_dir), split, rows, self._keys["mask"], self.fingerprint()
+        )
 
 
 def load(argument: str) -> Dataset:
@@ -139,40 +181,35 @@ def load(argument: str) -> Dataset:
         return TfdsDataset(f"tfds:{argument}", tfds.builder_from_directory(str(prepared.resolve())))
     if path.is_absolute() or argument.startswith((".", "~")):
         raise DatasetError(f"{argument} does not exist; give a TFDS name or the path of a prepared TFDS directory")
-    data_dir = os.environ.get("TFDS_DATA_DIR") or None
+    return _prepared(functools.partial(tfds.builder, argument), argument, f"tfds:{argument}")
+
+
+def load_own(builder: Any) -> Dataset:
+    """Opens a dataset whose builder this package has, prepared where TFDS's are; its name is the builder's.
+
+    Args:
+        builder: subclass of `tfds.core.DatasetBuilder`, with the colours of its mask's classes as PALETTE.
+
+    Raises:
+        DatasetError: as `load`.
+    """
+    return _prepared(builder, builder.name, builder.name, builder.PALETTE)
+
+
+def _prepared(
+    opened: Callable[..., Any], argument: str, name: str, palette: tuple[tuple[int, int, int], ...] = ()
+) -> Dataset:
+    import tensorflow_datasets as tfds
+
     try:
-        builder = tfds.builder(argument, data_dir=data_dir)
+        builder = opened(data_dir=tfds_preparing.data_dir())
     except tfds.core.registered.DatasetNotFoundError:
-        raise DatasetError(f"TFDS knows no dataset {argument!r}, and none is prepared in {_place(data_dir)}") from None
+        where = tfds_preparing.place()
+        raise DatasetError(f"TFDS knows no dataset {argument!r}, and none is prepared in {where}") from None
     except Exception as error:  # a bad configuration or version raises whatever the builder thinks fit
-        raise DatasetError(f"TFDS cannot open {argument!r}: {_one_line(str(error))[:300]}") from None
-    if not builder.is_prepared():
-        _download(builder, argument, _place(data_dir))
-    return TfdsDataset(f"tfds:{argument}", builder)
-
-
-def _download(builder: Any, argument: str, place: str) -> None:
-    advice = f"it is not prepared in {place}; point TFDS_DATA_DIR at a folder where it is"
-    hosts = {urlsplit(url).hostname for url in getattr(builder, "url_infos", {})} - {None}
-    # TFDS itself tries for more than three minutes before it says that there is no network.
-    if hosts and not any(name.lower() == "https_proxy" for name in os.environ) and not any(map(_answers, hosts)):
-        raise DatasetError(f"TFDS cannot download {argument!r}: no connection to {sorted(hosts)[0]}; {advice}")
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # network, disk, checksums, manual downloads: each has its own
-        raise DatasetError(f"TFDS cannot prepare {argument!r}: {_one_line(str(error))[:300]}; {advice}") from None
-
-
-def _answers(host: str) -> bool:
-    try:
-        socket.create_connection((host, 443), timeout=CONNECT_SECONDS).close()
-    except OSError:
-        return False
-    return True
-
-
-def _place(data_dir: str | None) -> str:
-    return f"TFDS_DATA_DIR={data_dir}" if data_dir else "~/tensorflow_datasets (TFDS_DATA_DIR is not set)"
+        raise DatasetError(f"TFDS cannot open {argument!r}: {one_line(str(error))[:300]}") from None
+    tfds_preparing.prepare(builder, argument)
+    return TfdsDataset(name, builder, palette)
 
 
 def _newest_version(path: Path) -> Path | None:
@@ -180,56 +217,16 @@ def _newest_version(path: Path) -> Path | None:
     return max(found, key=lambda folder: [int(part) for part in re.findall(r"\d+", folder.name)], default=None)
 
 
-def _roles(features: Any, supervised_keys: Any) -> dict[str, str]:
-    """The keys of the image and the class label by role, without those that are missing or that nobody singles out."""
-    from tensorflow_datasets import features as kinds
-
-    candidates: dict[str, list[str]] = {"image": [], "label": []}
-    for key, feature in features.items():
-        # A LabeledImage, which is a subclass, is a segmentation mask.
-        if type(feature) is kinds.Image and np.dtype(feature.np_dtype) in (np.uint8, np.uint16):
-            candidates["image"].append(key)
-        elif isinstance(feature, kinds.ClassLabel) and feature.num_classes:
-            candidates["label"].append(key)
-    roles = {}
-    for role, keys in candidates.items():
-        chosen = [key for key in keys if key in (supervised_keys or ())] if len(keys) > 1 else keys
-        if len(chosen) == 1:
-            roles[role] = chosen[0]
-    return roles
-
-
-def _feature(role: str, feature: Any) -> Feature:
-    if role == "label":
-        return Feature(role, "label", (), "int64", tuple(feature.names))
-    height, width, channels = feature.shape
-    return Feature(role, "image", (height, width, 1 if channels == 1 else 3), "uint8")
-
-
-def _read(
-    directory: str, split: str, first: int, last: int, label: str, image: str = "", batch: int = SHARD_ROWS
-) -> Iterator[dict[str, np.ndarray]]:
-    """Yields batches of rows [first, last) of a split in the order of its files: labels, and images if asked."""
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    wanted = {label: True, **({image: True} if image else {})}
-    decoders = {image: tfds.decode.SkipDecoding()} if image else None
-    data = tfds.builder_from_directory(directory).as_dataset(
-        split=tfds.core.ReadInstruction(split, from_=first, to=last, unit="abs"),
-        decoders=tfds.decode.PartialDecoding(wanted, decoders=decoders),
-        read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
-        shuffle_files=False,
-    )
-    # One thread: with many, each leaves freed memory in an arena of its own, and the peak grows with every shard.
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = 1
-    options.autotune.enabled = False
-    try:
-        yield from data.batch(batch).with_options(options).as_numpy_iterator()
-    except tf.errors.OpError as error:
-        rows = f"rows {first} to {last} of {split!r}"
-        raise DatasetError(f"{directory}: {rows} cannot be read: {_one_line(error.message)}") from None
+def _row(key: str, stored: Mapping[str, Any], lookup: np.ndarray) -> Row:
+    """The row of stored values by role, checked; a problem of its mask says so."""
+    values = {**stored}
+    values["image"], problem = images.checked(stored["image"])
+    if "label" in stored:
+        values["label"] = int(stored["label"])
+    if "mask" in stored:
+        values["mask"], strange = masks.canonical(stored["mask"], lookup)
+        problem = problem or (f"its mask: {strange}" if strange else masks.fits(values["image"], values["mask"]))
+    return Row(key, values, problem)
 
 
 def _key(split: str, row: int) -> str:
@@ -238,7 +235,3 @@ def _key(split: str, row: int) -> str:
 
 def _keys(split: str, rows: np.ndarray) -> np.ndarray:
     return np.fromiter((_key(split, row) for row in rows), dtype=f"U{len(split) + 9}", count=len(rows))
-
-
-def _one_line(text: str | None) -> str:
-    return " ".join((text or "").split())

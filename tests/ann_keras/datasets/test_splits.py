@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -212,7 +213,7 @@ def test_plan_folds_cover_the_development_rows() -> None:
 
 def test_plan_names_the_class_that_is_too_small() -> None:
     with pytest.raises(DatasetError, match="class 'rare' has 2 examples"):
-        splits.Plan().assign(index([50, 2]), ("common", "rare"))
+        splits.Plan().assign(dataclasses.replace(index([50, 2]), names=("common", "rare")))
 
 
 def test_plan_travels_as_json() -> None:

@@ -1,0 +1,1 @@
+"""TensorFlow Datasets builders; importing one of these modules registers its dataset."""
