@@ -82,6 +82,9 @@ class Training:
     mixed_precision: bool = setting(False, "compute in 16 bits, keep the weights in 32")
     strategy: str = setting("none", "tf.distribute strategy", choices=("none", "mirrored", "multi_worker_mirrored"))
     jit_compile: bool = setting(False, "compile the training step with XLA")
+    init_from: str | None = setting(
+        None, "a .keras file, or a folder with model.keras, whose weights the layers of the same names start from"
+    )
     memory_mb: int | None = setting(
         None,
         "largest preprocessed split in MiB that is held in memory, larger ones are streamed; none: 16, 4096 of images",

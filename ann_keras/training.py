@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from ann_keras import initial_weights
 from ann_keras.data import Split
 from ann_keras.optimizers.course_momentum import CourseMomentum, CourseNesterov
 from ann_keras.optimizers.rprop import Rprop
@@ -33,6 +34,7 @@ class Fit:
         resumed_epoch: the first epoch that this process ran, from 0; above 0 after a kill.
         metrics: by split ("train", "eval") and name, measured with the model as it is.
         step_seconds: mean duration of a training step in each epoch that this process ran.
+        initialised: one line on the layers that the setting init_from gave their first weights; "" without it.
     """
 
     model: keras.Model
@@ -41,6 +43,7 @@ class Fit:
     resumed_epoch: int
     metrics: dict[str, dict[str, float]]
     step_seconds: list[float]
+    initialised: str = ""
 
 
 def build(triple: Triple, examples: int = 1) -> keras.Model:
@@ -119,10 +122,13 @@ def fit(
     settings: Training = triple.training
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_dtype_policy("mixed_float16" if settings.mixed_precision else "float32")
+    initialised = ""
     try:
         with strategy_scope(settings.strategy):
             if model is None:
                 model = build(triple, len(train))
+                if settings.init_from is not None:
+                    initialised = initial_weights.transfer(model, settings.init_from)
                 model.compile(
                     optimizer=optimizer(settings, train.steps(settings.batch_size)),
                     jit_compile=settings.jit_compile,
@@ -147,7 +153,7 @@ def fit(
         metrics = {name: evaluate(model, split, settings.batch_size) for name, split in splits.items()}
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
-    return Fit(model, stopping.history, stopping.best_epoch, start, metrics, clock.seconds)
+    return Fit(model, stopping.history, stopping.best_epoch, start, metrics, clock.seconds, initialised)
 
 
 def discard(checkpoint_dir: str | Path | None) -> None:
