@@ -48,7 +48,9 @@ setup(
         "pillow",
         "pyarrow",
         "rich>=13",
+        "scikit-image",
         "scikit-learn",
+        "scipy",
         "uvloop",
         "setuptools<81",  # later ones have no pkg_resources, which TensorBoard and TensorFlow Hub import
     ],

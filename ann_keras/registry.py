@@ -19,6 +19,7 @@ TASKS = {
     "image_classification": "ann_keras.tasks.image_classification",
     "classification": "ann_keras.tasks.classification",
     "regression": "ann_keras.tasks.regression",
+    "semantic_segmentation": "ann_keras.tasks.semantic_segmentation",
 }
 
 MODELS = {
@@ -27,6 +28,12 @@ MODELS = {
     "linear": "ann_keras.models.feed_forward.linear",
     "mlp": "ann_keras.models.feed_forward.mlp",
     "lenet5": "ann_keras.models.convolutional.lenet5",
+    "fcn32s": "ann_keras.models.segmentation.fcn32s",
+    "fcn16s": "ann_keras.models.segmentation.fcn16s",
+    "fcn8s": "ann_keras.models.segmentation.fcn8s",
+    "unet": "ann_keras.models.segmentation.unet",
+    "segnet": "ann_keras.models.segmentation.segnet",
+    "nin_segmenter": "ann_keras.models.segmentation.nin_segmenter",
 }
 
 DATASETS = {
@@ -35,8 +42,12 @@ DATASETS = {
     "wine": "ann_keras.datasets.wine",
     "iris": "ann_keras.datasets.iris",
     "diabetes": "ann_keras.datasets.diabetes",
+    "shapes": "ann_keras.datasets.shapes",
+    "camvid": "ann_keras.datasets.builders.camvid",
+    "isbi2012": "ann_keras.datasets.builders.isbi2012",
     "tfds": "ann_keras.datasets.tfds_source",
     "images": "ann_keras.datasets.image_folder",
+    "masks": "ann_keras.datasets.mask_folder",
     "csv": "ann_keras.datasets.csv_file",
 }
 """A name, or the scheme of `scheme:argument`."""
@@ -70,7 +81,7 @@ LABS = {
 }
 """Experiments of `ann lab`, in the order of the course."""
 
-SCHEMES = {"tfds": "tfds:NAME", "images": "images:PATH", "csv": "csv:PATH"}
+SCHEMES = {"tfds": "tfds:NAME", "images": "images:PATH", "masks": "masks:PATH", "csv": "csv:PATH"}
 """How the datasets that take an argument are spelt."""
 
 
@@ -135,6 +146,8 @@ def resolve(
         fitting = _labelled(source, task_module) if task is not None else source
         missing = task_module.missing_roles(fitting.features)
         if not missing:
+            if hasattr(task_module, "check"):
+                task_module.check(module, task_config)
             bound = task_module.bind(fitting.features, task_config)
             named = fitting.name if fitting is not source else dataset_name
             return Triple(model, named, bound, module, fitting, config, task_config, training)

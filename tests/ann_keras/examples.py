@@ -9,16 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from ann_keras import data, registry, settings
 from ann_keras.data import Data, Split
-from ann_keras.datasets import images
+from ann_keras.datasets import images, shapes
 from ann_keras.datasets.base import Dataset, Index, Row, Shard
 from ann_keras.task import Feature
 
 BATCH = 16
 """Examples that a model of the battery must learn by heart."""
+MASKED_BATCH = 4
+"""So many where each has thousands of labels."""
+SCENES = 120
+"""So many scenes are drawn, in place of all of the default dataset."""
+QUICK = ("unet",)
+"""Of the models that answer every pixel, those that the fast battery runs over."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +47,52 @@ class Case:
         return _data(self)
 
     @property
+    def marks(self) -> tuple[pytest.MarkDecorator, ...]:
+        """Of what is done with the model itself."""
+        return () if self.model in QUICK else self.slow_marks
+
+    @property
+    def slow_marks(self) -> tuple[pytest.MarkDecorator, ...]:
+        """Of what takes long with pixels."""
+        return (pytest.mark.slow,) if self.task == "semantic_segmentation" else ()
+
+    @property
+    def size(self) -> int:
+        """Examples of `batch`."""
+        return MASKED_BATCH if self.triple.task.label.kind == "mask" else BATCH
+
+    @property
     def batch(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Inputs and labels of the first training examples."""
-        return next(iter(self.data.train.batches(BATCH).as_numpy_iterator()))
+        return next(iter(self.data.train.batches(self.size).as_numpy_iterator()))
 
     @property
     def raw(self) -> dict[str, list[Any]]:
         """The raw features of the same examples."""
-        rows = self.data.rows["train"][:BATCH]
-        return {feature.name: [row.values[feature.name] for row in rows] for feature in self.triple.task.features}
+        return self._raw(self.triple.task.features)
+
+    @property
+    def labelled(self) -> dict[str, list[Any]]:
+        """The raw features and the label of the same examples."""
+        return self._raw((*self.triple.task.features, self.triple.task.label))
 
     @property
     def serialized(self) -> list[bytes]:
-        """The same as tf.Examples."""
-        raw = self.raw
-        rows = [dict(zip(raw, values, strict=True)) for values in zip(*raw.values(), strict=True)]
-        return [example(self.triple.task.features, row) for row in rows]
+        """`raw` as tf.Examples."""
+        return serialized(self.triple.task.features, self.raw)
+
+    @property
+    def serialized_labelled(self) -> list[bytes]:
+        """`labelled` as tf.Examples."""
+        return serialized((*self.triple.task.features, self.triple.task.label), self.labelled)
+
+    def _raw(self, features: Sequence[Feature]) -> dict[str, list[Any]]:
+        rows = self.data.rows["train"][: self.size]
+        return {feature.name: [row.values[feature.name] for row in rows] for feature in features}
 
 
 CASES = [Case(model, task) for model in registry.MODELS for task in registry.constants(registry.MODELS[model])["TASKS"]]
+MARKED_CASES = [pytest.param(case, id=str(case), marks=case.marks) for case in CASES]
 
 
 @functools.cache
@@ -71,7 +105,10 @@ def _triple(case: Case) -> registry.Triple:
 def _data(case: Case) -> Data:
     # What is loaded depends on the task and its settings: cases that agree on them share it.
     same = next(other for other in CASES if _loaded_by(other) == _loaded_by(case))
-    return data.load(case.triple) if same == case else _data(same)
+    if same != case:
+        return _data(same)
+    few = shapes.Shapes(SCENES) if case.triple.dataset_name == "shapes" else case.triple.dataset
+    return data.load(dataclasses.replace(case.triple, dataset=few))
 
 
 def _loaded_by(case: Case) -> tuple[str, Any]:
@@ -91,6 +128,11 @@ def example(features: Sequence[Feature], values: dict[str, Any]) -> bytes:
         else:
             entry.float_list.value.extend(np.ravel(value))
     return message.SerializeToString()
+
+
+def serialized(features: Sequence[Feature], raw: dict[str, list[Any]]) -> list[bytes]:
+    """Raw values, a list by feature, as tf.Examples."""
+    return [example(features, dict(zip(raw, row, strict=True))) for row in zip(*raw.values(), strict=True)]
 
 
 def small(split: Split, rows: int) -> Split:

@@ -190,3 +190,40 @@ def _read(shard: Any) -> list[Row]:
 def test_an_empty_split_is_named(noise: registry.Triple) -> None:
     with pytest.raises(DatasetError, match="no example is left for the test split"):
         data.read_rows(Noise(rows=6, classes=2), Plan(test_fraction=0.01, small_classes="best_effort"))
+
+
+@pytest.mark.parametrize("memory_mb", [64, 0], ids=["held", "streamed"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_each_example_is_weighed_once(memory_mb: int, weighted: bool) -> None:
+    """10 for each pixel of class 1 in the mask, added to the weight that preprocess gave or to 1."""
+    given = []
+
+    def transform(row: Any) -> Tensors:
+        label = tf.cast(tf.stack([row, row + 1], 1) % 2, tf.uint8)
+        tensors = {"x": row, "mask": label[:, tf.newaxis]}
+        return {**tensors, "weight": tf.fill(tf.shape(tensors["mask"]), 0.5)} if weighted else tensors
+
+    def weigh(label: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        assert (label.dtype, weight.dtype, label.shape, weight.shape) == (np.uint8, np.float32, (1, 2), (1, 2))
+        given.append(int(label[0, 0]))
+        return weight + np.float32(10) * label
+
+    split = Split(tf.data.Dataset.range(5), transform, "mask", 5, memory_mb, weigh=weigh)
+    first = 0.5 if weighted else 1
+    for inputs, label, weight in split.batches(2).as_numpy_iterator():
+        assert set(inputs) == {"x"}
+        assert weight.dtype == np.float32
+        np.testing.assert_array_equal(weight, first + 10.0 * label)
+    if memory_mb:
+        list(split.training_batches(2, seed=0).take(6))
+        assert sorted(given) == [0, 0, 0, 1, 1]
+
+
+def test_training_sees_inputs_label_and_weight_alone_and_the_label_in_its_dtype() -> None:
+    x = Feature("x", "number")
+    task = dataclasses.replace(asking(), inputs=(x,), label=Feature("mask", "mask", dtype="uint8"))
+    given = {"x": tf.constant([1.0]), "mask": tf.constant([[3, 255]], tf.int64), "weight": 2, "more": 3}
+    found = data.view(task, lambda raw: given)({})
+    assert set(found) == {"x", "mask", "weight"}
+    assert found["mask"].dtype == tf.uint8
+    assert found["mask"].numpy().tolist() == [[3, 255]]

@@ -23,7 +23,8 @@ def said(*args: Any, **kwargs: Any) -> str:
 
 def test_unknown_names_list_the_known_ones() -> None:
     assert said("lenet") == f"unknown model 'lenet'; the models are {', '.join(registry.MODELS)}"
-    known = "digits, breast_cancer, wine, iris, diabetes, tfds:NAME, images:PATH, csv:PATH"
+    embedded = "digits, breast_cancer, wine, iris, diabetes, shapes, camvid, isbi2012"
+    known = f"{embedded}, tfds:NAME, images:PATH, masks:PATH, csv:PATH"
     for name in ("mnist", "tfds", "tfds:", "images:", "digits:8", ""):
         if name:
             assert said("mlp", name) == f"unknown dataset {name!r}; the datasets are {known}"

@@ -113,3 +113,20 @@ def test_a_sample_that_leaves_nothing_out() -> None:
     tiny = resampling.pool(Noise(rows=4, classes=2))
     with pytest.raises(DatasetError, match="draws all 4 examples and leaves none to test"):
         list(resampling.rounds(tiny, "bootstrap", 100, Plan(eval_fraction=0.4, stratify=False)))
+
+
+def test_rows_that_hold_several_classes_are_divided_by_all_of_them() -> None:
+    class Several(Noise):
+        def index(self) -> Index:
+            found = super().index()
+            contains = np.ones((len(found), 2), bool)
+            contains[:, 1] = np.arange(len(found)) % 3 == 0
+            return Index(found.keys, np.zeros(len(found), np.int64), found.official, ("ground", "car"), contains)
+
+    pool = resampling.pool(Several(rows=ROWS))
+    assert pool.contains is not None and pool.classes == ("ground", "car")
+    cars = pool.contains[:, 1]
+    for one in drawn(pool, "k_fold"):
+        assert cars[one.test].sum() == 5
+        assert cars[one.eval].sum() in (2, 3)
+    assert any(cars[one.test].sum() != 5 for one in drawn(pool, "k_fold", by="dominant"))

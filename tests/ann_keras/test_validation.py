@@ -7,14 +7,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ann_keras import data, registry, resampling, training, validation
+from ann_keras.datasets.scenes import Scenes
+from ann_keras.datasets.shapes import Shapes
 from ann_keras.datasets.splits import Plan
+from ann_keras.metrics import confusion
 from ann_keras.resampling import METHODS, Pool
 from tests.ann_keras.examples import Noise
 
 ROWS = 60
+ROWS_OF_MASKS = 6
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +110,31 @@ def test_a_killed_validation_goes_on_with_the_next_round(
     other = dataclasses.replace(examples, fingerprint="other")
     validation.resample(triple, other, method, count, directory=tmp_path)
     assert len(fits) == 2 * rounds - 2, "other data begin anew"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_masks_are_kept_as_counts(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = Shapes(ROWS_OF_MASKS, Scenes(height=32, width=32))
+    monkeypatch.setattr(registry, "open_dataset", lambda name: dataset)
+    overrides = {"width": 4, "depth": 2, "epochs": 1, "batch_size": 3, "class_weights": "inverse", "weight_map": True}
+    small = registry.resolve("unet", overrides=overrides)
+    examples = resampling.pool(dataset)
+    count = {"k_fold": 3, "bootstrap": 2}.get(method)
+    found = validation.resample(small, examples, method, count, directory=tmp_path)
+    rounds = [json.loads(line) for line in (tmp_path / validation.ROUNDS_FILE).read_text().splitlines()[1:]]
+    assert all(set(one) == {"round", "metrics", "confusion"} for one in rounds)
+    held = np.array([one["confusion"] for one in rounds[: found.rounds]])
+    if method != "bootstrap":
+        assert held.sum() == ROWS_OF_MASKS * 32 * 32, "every pixel was tested once"
+    mean_iou = found.metrics["mean_iou"]
+    assert mean_iou.pooled == pytest.approx(confusion.mean_iou(held.sum(axis=0), np))
+    assert (mean_iou.point632plus is not None) == (method == "bootstrap")
+    if method == "k_fold":
+        # A model that is used again, measured as the fit measures.
+        last = list(resampling.rounds(examples, method, count, Plan()))[-1]
+        rows = {name: examples.rows.take(getattr(last, name)) for name in ("train", "eval", "test")}
+        loaded = data.prepare(small, rows)
+        fit = training.fit(small, loaded.train, loaded.eval, 0)
+        metrics = training.evaluate(fit.model, loaded.test, 3)
+        assert mean_iou.values[-1] == pytest.approx(metrics["mean_iou"], abs=1e-3)
