@@ -7,12 +7,13 @@ PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
 BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory \
-	tabular_peers tabular_scale serving_latency serving_throughput serving_swaps serving_restart serving_abuse
+	tabular_peers tabular_scale weight_map unet_step patch_or_full \
+	serving_latency serving_throughput serving_swaps serving_restart serving_abuse
 BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint test test-fast bench image lock clean
+.PHONY: help setup demo lint test test-fast bench bench-long image lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -35,8 +36,11 @@ test: setup  ## the whole test-suite
 test-fast: setup  ## the tests that take seconds and need no browser
 	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
 
-bench: setup  ## every benchmark, or BENCH=knn_search
+bench: setup  ## every benchmark that takes minutes, or BENCH=knn_search
 	@set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m "benchmarks.$$name" $(ARGS); done
+
+bench-long: setup  ## isbi2012 and camvid: hours, on data from ANN_DATA_DIR or downloaded
+	@$(MAKE) bench BENCH="isbi2012 camvid"
 
 image:  ## the container image for Kubeflow Pipelines
 	@command -v docker >/dev/null || { echo "make image: there is no docker command; install Docker, or build ./Dockerfile elsewhere" >&2; exit 1; }

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from pipelines import mask_files
 from pipelines.exits import UsageError
 
 REST_PORT, GRPC_PORT = 8501, 8500
@@ -67,8 +68,10 @@ def _check_free(port: int, option: str) -> None:
             raise click.ClickException(f"port {port}: {error.strerror}; {option} picks another") from error
 
 
-def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root: str, as_json: bool) -> int:
-    """`ann predict`."""
+def predict(
+    model: str, inputs: Sequence[str], url: str | None, grpc: bool, root: str, as_json: bool, out: str | None = None
+) -> int:
+    """`ann predict`; `out` is the folder that gets masks as pictures."""
     from serving.errors import ServingError
 
     try:
@@ -76,6 +79,8 @@ def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root
         features = _features(model, description)
         # What is wrong with INPUT is said before a server is asked, if it is known what the model reads.
         request = None if features is None else _request(features, inputs)
+        if out is not None:
+            mask_files.check(model, description, inputs, out)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
     try:
@@ -85,6 +90,11 @@ def predict(model: str, inputs: Sequence[str], url: str | None, grpc: bool, root
     except ServingError as error:
         raise click.ClickException(str(error)) from error
     _tell(model, description, request.names, columns, as_json)
+    if out is not None:
+        written = mask_files.write(model, description, request.names, columns, out)
+        click.echo(
+            f"{len(written)} {'mask' if len(written) == 1 else 'masks'} in {out}: {', '.join(written)}", err=as_json
+        )
     return 0
 
 
@@ -101,17 +111,11 @@ def _tell(
     model: str, description: dict[str, Any], names: Sequence[str], columns: dict[str, Any], as_json: bool
 ) -> None:
     """Prints the answers."""
-    from serving.decoding import decode
-
     if as_json:
         rows = [{name: values[row] for name, values in columns.items()} for row in range(len(names))]
         click.echo(json.dumps(rows, default=_plain))
         return
-    try:
-        answers = decode(description, columns)
-    except ValueError as error:
-        raise click.ClickException(f"{model} does not answer as it should: {error}") from error
-    for name, answer in zip(names, answers, strict=True):
+    for name, answer in zip(names, mask_files.decoded(model, description, columns), strict=True):
         click.echo(f"{name}: {json.dumps(answer, default=_plain) if isinstance(answer, dict) else answer}")
 
 

@@ -62,6 +62,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
 
 @cli.command()
 @options.triple
+@options.init_from
 @click.option("--epochs", type=click.IntRange(1), help="Epochs at most; the same as --set epochs=N.")
 @options.validation
 @click.option("--out", type=click.Path(file_okay=False), help="Keeps model.keras and a servable SavedModel there.")
@@ -77,6 +78,7 @@ def fit(**given: Any) -> int:
 
 @cli.command()
 @options.triple
+@options.init_from
 @options.root
 @options.validation
 @click.option("--no-cache", is_flag=True, help="Reuses nothing of earlier runs.")
@@ -142,10 +144,16 @@ def serve(**given: Any) -> int:
     help="http://HOST:PORT, or HOST:PORT with --grpc; default: this machine's server, or one for the call.",
 )
 @click.option("--grpc", is_flag=True, help="Asks over gRPC in place of REST.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Gets the masks that a model answers, as pictures: DIR/NAME.png for NAME.jpg.",
+)
 @options.root
 @bulk.options
 @options.as_json
-def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, **given: Any) -> int:
+def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, out: str | None, **given: Any) -> int:
     """Asks a server what MODEL answers to each INPUT: an image file, or of a table age=39,town=Bonn, a JSON object or
     @FILE; or, with --input, answers files of any size without a server.
     """
@@ -155,7 +163,7 @@ def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, **
         return command.predict(model, **given)
     from pipelines import asking
 
-    return asking.predict(model, inputs, url, grpc, given["root"], given["as_json"])
+    return asking.predict(model, inputs, url, grpc, given["root"], given["as_json"], out)
 
 
 @cli.command()

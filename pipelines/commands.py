@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from pipelines import console, resampling, tables
 from pipelines.console import figure
 from pipelines.exits import FAILED, UsageError
+from pipelines.options import ROOT
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -22,10 +23,30 @@ def resolve(options: Mapping[str, Any]) -> Any:
     """The triple that the arguments name; wrong ones are a UsageError before anything long begins."""
     from ann_keras import registry
 
+    overrides = dict(options["overrides"])
+    if options.get("init_from") is not None:
+        overrides["init_from"] = _trained(options["init_from"], options.get("root", ROOT))
     try:
-        return registry.resolve(options["model"], tables.dataset_name(options), options["task"], options["overrides"])
+        return registry.resolve(options["model"], tables.dataset_name(options), options["task"], overrides)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _trained(given: str, root: str) -> str:
+    """The .keras file that --init-from means: of the newest trained model of that name, or of that path."""
+    from ann_keras import initial_weights, registry
+
+    if given not in registry.MODELS:
+        try:
+            return str(initial_weights.find(given).resolve())
+        except ValueError:
+            legal = f"a model of `ann list models`, a .keras file or a folder with {initial_weights.MODEL_FILE}"
+            raise UsageError(f"--init-from {given}: expected {legal}") from None
+    folder = Path(root) / "pipelines" / given / "Trainer" / "model"
+    found = [path for path in folder.glob(f"*/{initial_weights.MODEL_FILE}") if path.parent.name.isdecimal()]
+    if not found:
+        raise UsageError(f"--init-from {given}: not trained under {root}; first run `ann run {given} --root {root}`")
+    return str(max(found, key=lambda path: int(path.parent.name)).resolve())
 
 
 def plan(options: Mapping[str, Any], **folds: Any) -> Any:
@@ -33,8 +54,10 @@ def plan(options: Mapping[str, Any], **folds: Any) -> Any:
     from ann_keras.datasets.splits import Plan
 
     names = ("seed", "eval_fraction", "test_fraction", "small_classes")
+    stratify = options["stratify"]
+    by = {"stratify": False} if stratify == "none" else {"by": stratify}
     try:
-        return Plan(**{name: options[name] for name in names}, **folds)
+        return Plan(**{name: options[name] for name in names}, **by, **folds)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
@@ -70,6 +93,8 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
         checkpoints = out / "checkpoints" / _digest(triple, options) if out else None
         epochs = [progress.Epochs(triple.training.epochs)]
         fitted = training.fit(triple, loaded.train, loaded.eval, options["seed"], checkpoints, epochs)
+    if fitted.initialised:
+        lines.say(fitted.initialised)
     for line in remarks(triple, fitted.history):
         lines.say(line)
     with _clock(seconds, "test"):
@@ -81,7 +106,9 @@ def _fit(triple: Any, split: Any, options: Mapping[str, Any], lines: console.Lin
             training.discard(checkpoints)
             training.discard(_rounds(triple, options, out))
     metrics = {**fitted.metrics, "test": tested}
-    failed = [metric for metric in triple.task.evaluation.metrics if not metric.passes(tested[metric.name])]
+    # What Keras does not measure, the Evaluator of a pipeline does.
+    known = [metric for metric in triple.task.evaluation.metrics if metric.name in tested]
+    failed = [metric for metric in known if not metric.passes(tested[metric.name])]
     reasons = [f"{metric.name} is {figure(tested[metric.name])}, outside its thresholds" for metric in failed]
     found = document(triple, not failed, version, metrics, serving_dir, None, seconds, [], reasons)
     return found | ({"validation": validated} if validated else {})
@@ -137,7 +164,7 @@ def _digest(triple: Any, options: Mapping[str, Any]) -> str:
 
     modules = [triple.model.__name__, registry.TASKS[triple.task.name], type(triple.dataset).__module__]
     identity = [triple.model_name, triple.dataset.fingerprint(), triple.settings]
-    identity += [options[name] for name in ("seed", "eval_fraction", "test_fraction", "small_classes")]
+    identity += [options[name] for name in ("seed", "eval_fraction", "test_fraction", "small_classes", "stratify")]
     identity.append(sources.digests(*modules, "ann_keras.validation", "ann_keras.training"))
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -183,6 +210,8 @@ def answer(found: dict[str, Any], as_json: bool, lines: console.Lines, out: Text
         out.write(json.dumps(found) + "\n")
         return
     for line in _table(found["metrics"]):
+        lines.say(line)
+    for line in found.get("remarks", ()):
         lines.say(line)
     for line in resampling.described(found["validation"]) if "validation" in found else ():
         lines.say(line)

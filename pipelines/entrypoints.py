@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import functools
 import gc
 import hashlib
@@ -16,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from ann_keras import analysis, registry, training
-from ann_keras.data import WEIGHT, Split, view
-from ann_keras.task import Feature, Task, Tensors
+from ann_keras.data import Split, view
+from ann_keras.task import VOID, Feature, Task, Tensors
 from pipelines import files, progress
 from serving.export import export, parsing_spec
 
@@ -96,14 +97,39 @@ class TransformGraph(tf.Module):
     def __call__(self, raw: Tensors) -> Tensors:
         """Raw features of a batch -> what of the task's inputs and label follows from them."""
         batch = tf.shape(next(iter(raw.values())))[0]
-        absent = {
-            name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
-            for name, spec in self.inputs.items()
-            if name not in raw
-        }
+        absent = {name: _nothing(spec, batch) for name, spec in self.inputs.items() if name not in raw}
         found: Tensors = self.loaded.transform_fn({**absent, **raw})
-        # The weight of an example follows from its label.
-        return {name: value for name, value in found.items() if name not in absent and not (absent and name == WEIGHT)}
+        unknown = {name for given in absent for name in self._following(given)}
+        return {name: value for name, value in found.items() if name not in unknown}
+
+    @functools.cache  # noqa: B019  a graph lives as long as the process
+    def _following(self, name: str) -> frozenset[str]:
+        """The outputs that the input `name` decides on, such as the weight of an example that has a label."""
+        function = self.loaded.transform_fn
+        # Both are flattened by TensorFlow in the order of their names.
+        given = dict(zip(sorted(self.inputs), function.inputs, strict=False))[name]
+        found = dict(zip(sorted(function.structured_outputs), function.outputs, strict=True))
+        return frozenset(output for output, tensor in found.items() if _follows(tensor, given))
+
+
+def _nothing(spec: Any, batch: Any) -> Any:
+    """What stands in for an absent feature; all of the graph may run, and so bytes are a mask that is void."""
+    if spec.dtype == tf.string:
+        return tf.fill([batch, *spec.shape[1:]], tf.io.encode_png(tf.constant([[[VOID]]], tf.uint8)))
+    return tf.zeros([batch, *spec.shape[1:]], spec.dtype)
+
+
+def _follows(tensor: Any, given: Any) -> bool:
+    """Whether a tensor of a graph is computed from another one of it."""
+    seen, waiting = set(), [tensor]
+    while waiting:
+        one = waiting.pop()
+        if one is given:
+            return True
+        if one.op.name not in seen:
+            seen.add(one.op.name)
+            waiting.extend(one.op.inputs)
+    return False
 
 
 def split(written: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Split:
@@ -122,7 +148,8 @@ def split(written: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Sp
         return files.interleave(read, cycle_length=OPEN_FILES, block_length=BLOCK_RECORDS)
 
     records = tf.data.TFRecordDataset(paths, "GZIP")
-    return Split(records, view(task, transform), task.label.name, memory_mb=memory_mb, mixed=mixed)
+    seen = view(task, transform)
+    return Split(records, seen, task.label.name, memory_mb=memory_mb, mixed=mixed, weigh=task.weigh)
 
 
 def _splits(fn_args: Any, found: registry.Triple) -> tuple[Split, Split, TransformGraph]:
@@ -153,7 +180,13 @@ def run_fn(fn_args: Any) -> None:
         raw = tf.io.parse_example(serialized, parsing_spec(found.task.features))
         warmup = {name: values.numpy() for name, values in raw.items()}
         export(found, fit.model, graph, beside / exported, [graph], warmup)
-        answers = found.task.answer(fit.model, graph(raw))
+
+        # As a graph, which leaves out what follows from the label that is not there.
+        @functools.partial(tf.function, autograph=False)
+        def answer(raw: Tensors) -> Tensors:
+            return found.task.answer(fit.model, graph(raw))
+
+        answers = answer(raw)
         _leave_answers(serialized, answers, beside / ANSWERS_DIR)
         (logs / FIT_FILE).write_text(json.dumps(_course(fit, found, tuned)))
     training.discard(checkpoints)
@@ -167,6 +200,7 @@ def _course(fit: training.Fit, found: registry.Triple, tuned: dict[str, Any]) ->
         "resumed_epoch": fit.resumed_epoch,
         "metrics": fit.metrics,
         "step_seconds": fit.step_seconds,
+        "initialised": fit.initialised,
         "tuned": tuned,
     }
 
@@ -181,7 +215,10 @@ def _leave_answers(serialized: Iterable[bytes], answers: Tensors, path: Path) ->
 
 
 def _portable(values: np.ndarray) -> np.ndarray:
-    return values.astype(str) if values.dtype == object else values
+    """Numbers as they are, texts and pictures in base64: no file of arrays holds strings of any bytes."""
+    if values.dtype != object:
+        return values
+    return np.array([base64.b64encode(value) for value in values.reshape(-1)]).reshape(values.shape)
 
 
 def read_answers(path: Path, features: tuple[Feature, ...]) -> tuple[dict[str, list[Any]], dict[str, np.ndarray]]:

@@ -17,7 +17,7 @@ from tensorflow_model_analysis.metrics import metric_util
 Answers = Mapping[str, np.ndarray]
 """What the exported signature answers to one example, by name."""
 Terms = Callable[[float, Answers], np.ndarray]
-"""An example's label and answers -> what is added up, float64 [...]."""
+"""An example's label, NaN where that is no number, and answers -> what is added up, float64 [...]."""
 Finish = Callable[[np.ndarray], float]
 
 
@@ -49,7 +49,7 @@ class _Combiner(beam.CombineFn):
         return {self._key: float("nan") if accumulator is None else float(self._finish(accumulator))}
 
 
-class _Sum(tfma.metrics.Metric):
+class Sum(tfma.metrics.Metric):
     """A metric that `finish` makes of the sum of `terms`."""
 
     def __init__(self, terms: Terms, finish: Finish, name: str) -> None:
@@ -63,35 +63,35 @@ class _Sum(tfma.metrics.Metric):
         super().__init__(metric_util.merge_per_key_computations(computations), name=name)
 
 
-class RootMeanSquaredError(_Sum):
+class RootMeanSquaredError(Sum):
     """sqrt(mean (t - g)^2) in the target's own unit; the answer g is "value"."""
 
     def __init__(self, name: str = "rmse") -> None:
         super().__init__(_squared_error, lambda total: np.sqrt(total[1] / total[0]), name)
 
 
-class R2(_Sum):
+class R2(Sum):
     """1 - sum (t - g)^2 / sum (t - mean t)^2; 0 where the targets do not vary."""
 
     def __init__(self, name: str = "r2") -> None:
         super().__init__(_residual, _explained, name)
 
 
-class Coverage(_Sum):
+class Coverage(Sum):
     """Share of the targets in the interval from "low" to "high"."""
 
     def __init__(self, name: str = "coverage") -> None:
         super().__init__(_inside, lambda total: total[1] / total[0], name)
 
 
-class IntervalWidth(_Sum):
+class IntervalWidth(Sum):
     """Mean of "high" - "low" in the target's own unit."""
 
     def __init__(self, name: str = "interval_width") -> None:
         super().__init__(_width, lambda total: total[1] / total[0], name)
 
 
-class MeanRecall(_Sum):
+class MeanRecall(Sum):
     """Mean over the classes with an example of the share that is answered right; classes by "probabilities".
 
     That is the balanced accuracy, a name that TFMA keeps for its own metric of two classes.
@@ -102,7 +102,8 @@ class MeanRecall(_Sum):
 
 
 def _number(value: Any) -> float:
-    return float(np.asarray(value).reshape(-1)[0])
+    array = np.asarray(value).reshape(-1)
+    return float(array[0]) if array.dtype.kind in "iufb" else float("nan")
 
 
 def _squared_error(target: float, answers: Answers) -> np.ndarray:

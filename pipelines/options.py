@@ -64,8 +64,21 @@ triple = combined(
         show_default=True,
         help="A class too small for all splits is an error, or goes to the training split whole.",
     ),
+    click.option(
+        "--stratify",
+        type=click.Choice(("contained", "dominant", "none")),
+        default="contained",
+        show_default=True,
+        help="What splits and folds divide alike: all classes that a row holds, its dominant one, or none.",
+    ),
 )
 """What is fitted, on what, and how that is split."""
+
+init_from = click.option(
+    "--init-from",
+    metavar="MODEL|PATH",
+    help="Starts from the weights of the newest trained MODEL, or of a .keras file or a folder with model.keras.",
+)
 
 validation = combined(
     click.option(

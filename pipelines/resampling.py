@@ -133,4 +133,4 @@ def described(found: Mapping[str, Any]) -> Iterator[str]:
             deviation = f" +- {figure(one['deviation'])}" if "deviation" in one else ""
             parts.append(f"mean {figure(one['mean'])}{deviation}")
         parts += [f"{shown} {figure(one[name])}" for name, shown in names.items() if name in one]
-        yield f"  {metric:<20}{'  '.join(parts)}"
+        yield f"  {metric:<22}  {'  '.join(parts)}"

@@ -67,8 +67,10 @@ def _metrics(tfma: Any, uri: str, model_name: str | None) -> dict[tuple[Any, ...
 
 def _slice_name(key: tuple[Any, ...], task: Task) -> str:
     parts = []
+    label = task.label
     for feature, value in key:
-        shown = task.label.classes[int(value)] if feature == task.label.name and task.label.classes else value
+        is_class = feature == label.name and label.kind == "label" and label.classes
+        shown = label.classes[int(value)] if is_class else value
         parts.append(f"{feature} = {shown}")
     return ", ".join(parts)
 

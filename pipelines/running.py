@@ -124,6 +124,8 @@ def _summary(triple: Any, outcome: Any) -> dict[str, Any]:
         reused=outcome.reused,
         reasons=summary["reasons"],
     )
+    if summary.get("remarks"):
+        document["remarks"] = summary["remarks"]
     if "Resampler" in outcome.outputs:
         document["validation"] = resampling.read(outcome.outputs["Resampler"]["validation"][0].uri)
     return document

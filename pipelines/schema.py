@@ -31,11 +31,11 @@ def _add(message: schema_pb2.Schema, feature: Feature) -> None:
     added = message.feature.add(
         name=feature.name, type=TYPES[feature.wire_dtype], shape=shape, presence={"min_fraction": 1.0, "min_count": 1}
     )
-    if feature.kind == "image":
+    if feature.kind in ("image", "mask"):
         added.image_domain.SetInParent()
     if feature.kind == "number" and not feature.optional:
         added.float_domain.CopyFrom(schema_pb2.FloatDomain(disallow_nan=True, disallow_inf=True))
-    if feature.classes:
+    if feature.kind == "label" and feature.classes:
         added.int_domain.CopyFrom(schema_pb2.IntDomain(min=0, max=len(feature.classes) - 1, is_categorical=True))
 
 
@@ -52,11 +52,11 @@ def eval_config(task: Task) -> Any:
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
-                signature_name="examples",
+                signature_name="evaluate" if evaluation.judge else "examples",
                 label_key=task.label.name,
                 prediction_key=evaluation.prediction,
                 # Slices by what is no raw feature are made by the graph that prepares the inputs.
-                preprocessing_function_names=["transform_features"] if made else [],
+                preprocessing_function_names=["slices" if evaluation.judge else "transform_features"] if made else [],
             )
         ],
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in evaluation.slices)],
@@ -79,7 +79,8 @@ def _metric(tfma: Any, metric: Metric) -> Any:
         change.direction = higher if metric.higher_is_better else lower
         change.absolute.value = -metric.change if metric.higher_is_better else metric.change
     module, _, class_name = metric.tfma.rpartition(".")
-    config = tfma.MetricConfig(class_name=class_name, module=module, config=json.dumps({"name": metric.name}))
+    arguments = {"name": metric.name, **dict(metric.options)}
+    config = tfma.MetricConfig(class_name=class_name, module=module, config=json.dumps(arguments))
     if threshold.ByteSize():
         config.per_slice_thresholds.add(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
     return config

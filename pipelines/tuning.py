@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from ann_keras import data, training, validation
 from ann_keras.data import Split
-from ann_keras.datasets import tables
+from ann_keras.datasets import masks, tables
 from ann_keras.datasets.base import Table
 from ann_keras.datasets.splits import Plan
 from ann_keras.registry import Triple
 from ann_keras.resampling import Pool
 from ann_keras.settings import Range, search_space
-from ann_keras.task import Task
+from ann_keras.task import Feature, Task
 from pipelines import progress
 from pipelines.components.example_shards import KEY
 from serving.export import parsing_spec
@@ -108,9 +108,16 @@ def pool(patterns: Sequence[str], task: Task) -> Pool:
     read = list(batches.as_numpy_iterator())
     columns = {name: np.concatenate([batch[name] for batch in read]) for name in read[0]}
     keys = np.array([key.decode("utf-8", "surrogateescape") for key in columns.pop(KEY)])
-    labels = columns[task.label.name]
-    strata = labels if task.label.classes else tables.strata(labels)
-    return Pool(data.Rows(Table(keys, columns)), keys, strata, task.label.classes)
+    labels, contains = _strata(columns[task.label.name], task.label)
+    return Pool(data.Rows(Table(keys, columns)), keys, labels, task.label.classes, contains=contains)
+
+
+def _strata(values: np.ndarray, label: Feature) -> tuple[np.ndarray, np.ndarray | None]:
+    """What examples are stratified by, as an index has it: the label of each, and the classes that it holds."""
+    if label.kind == "mask":
+        counts = [masks.counts(mask, len(label.classes)) for mask in values]
+        return masks.index_of(np.stack(counts))
+    return (values if label.classes else tables.strata(values)), None
 
 
 class TripleTuner(keras_tuner.BayesianOptimization):

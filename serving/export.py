@@ -6,6 +6,8 @@ Signatures:
     transform_features: serialized tf.Examples -> the inputs of the model.
     classify: serialized tf.Examples -> "classes" and "scores", for TF Serving's Classify; where the label has classes.
     regress: serialized tf.Examples -> "outputs", for TF Serving's Regress; where the label is a number.
+    evaluate, slices: serialized tf.Examples with their label -> what the metrics add up, and what they are sliced by,
+        for the Evaluator; where the task has a judge.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def export(
             none.
     """
     task = triple.task
-    spec = parsing_spec(task.features)
+    spec, labelled = parsing_spec(task.features), parsing_spec((*task.features, task.label))
 
     # Traced once, and shared by the signatures.
     @functools.partial(tf.function, autograph=False)
@@ -110,6 +112,15 @@ def export(
     def regress(inputs: Any) -> Tensors:
         return {"outputs": answer(tf.io.parse_example(inputs, spec))[task.evaluation.prediction]}
 
+    def evaluate(examples: Any) -> Tensors:
+        prepared = transform(tf.io.parse_example(examples, labelled))
+        assert task.evaluation.judge is not None
+        return task.evaluation.judge(task.answer(model, prepared), prepared)
+
+    def slices(examples: Any) -> Tensors:
+        prepared = transform(tf.io.parse_example(examples, labelled))
+        return {name: prepared[name] for name in task.evaluation.slices}
+
     def serialized(name: str) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec([None], tf.string, name=name)}
 
@@ -122,10 +133,13 @@ def export(
         "examples": (examples, serialized("examples")),
         "transform_features": (transform_features, serialized("examples")),
     }
-    if task.label.classes:
+    if task.label.kind == "label":
         endpoints["classify"] = (classify, serialized("inputs"))
     if task.label.kind == "number":
         endpoints["regress"] = (regress, serialized("inputs"))
+    if task.evaluation.judge is not None:
+        endpoints["evaluate"] = (evaluate, serialized("examples"))
+        endpoints["slices"] = (slices, serialized("examples"))
     for name, (function, arguments) in endpoints.items():
         traced = tf.function(function, autograph=False)
         traced.get_concrete_function(**arguments)
@@ -194,6 +208,7 @@ def _describe(triple: Triple, path: Path) -> None:
         "task": triple.task.name,
         "features": features,
         "classes": list(triple.task.label.classes),
+        "palette": [list(colour) for colour in triple.task.label.palette],
         "settings": settings.as_dict(triple.config, triple.task_config, triple.training, until="training"),
     }
     target = path / DESCRIPTION

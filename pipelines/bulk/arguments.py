@@ -63,6 +63,8 @@ def is_asked(inputs: Sequence[str]) -> bool:
     for name in ("url", "grpc"):
         if name in typed:
             raise UsageError(f"--{name} asks a server, and --input needs none; give one of them")
+    if "out" in typed:
+        raise UsageError("--out is for INPUT...; the masks of --input are in --output FILE, as base64 of PNGs")
     if "output" not in typed:
         raise UsageError("--input needs --output FILE, which ends in .jsonl, .csv or .tfrecord")
     return True

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ann_keras.datasets.image_folder import SUFFIXES
+from ann_keras.datasets.folder_files import SUFFIXES
 from ann_keras.task import Feature
 from pipelines.bulk import storage, values
 from pipelines.bulk.pushed import EXAMPLES, FEATURES

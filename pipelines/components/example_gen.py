@@ -23,7 +23,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, channel, component_spec, standard_artifacts
 
 from ann_keras import registry
-from ann_keras.datasets.base import Dataset, DatasetError, Shard
+from ann_keras.datasets.base import Dataset, DatasetError, Shard, label_classes, named_index
 from ann_keras.datasets.splits import Plan
 from pipelines.components.example_shards import KEY, SPLITS, Counts, Work, merge, write_shard
 
@@ -84,7 +84,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         with fileio.open(report, "r") as file:
             tallies = [Counts(**fields) for fields in json.load(file)]
-        total = merge(tallies, dataset.features["label"].classes)
+        total = merge(tallies, label_classes(dataset.features))
         images = [feature for feature in dataset.features.values() if feature.kind == "image"]
         total.image = list(images[0].shape) if len(images) == 1 else []
         for name in ("name", "description", "licence", "citation"):
@@ -138,8 +138,7 @@ class StratifiedExampleGen(base_beam_component.BaseBeamComponent):
 
 def assign(dataset: Dataset, plan: Plan, uri: str, temporary: str) -> list[Work]:
     """Reads the index, draws the splits and numbers each split's files; a DatasetError names an empty split."""
-    classes = dataset.features["label"].classes
-    splits = plan.assign(dataset.index(), classes)
+    splits = plan.assign(named_index(dataset))
     codes = np.full(len(splits), -1, np.int8)
     for code, split in enumerate(SPLITS):
         codes[splits == split] = code
@@ -164,7 +163,7 @@ def assign(dataset: Dataset, plan: Plan, uri: str, temporary: str) -> list[Work]
             name = f"data_tfrecord-{numbered[code]:05d}-of-{files[code]:05d}.gz"
             paths[SPLITS[code]] = os.path.join(uri, f"Split-{SPLITS[code]}", name)
             numbered[code] += 1
-        works.append(Work(shard, rows.tobytes(), paths, temporary, wire, classes))
+        works.append(Work(shard, rows.tobytes(), paths, temporary, wire, label_classes(dataset.features)))
     return works
 
 

@@ -22,7 +22,7 @@ KEY = "key"
 BAD_LISTED = 1000
 """So many unreadable examples of a shard, and of all, are named; all are counted."""
 ALL = "examples"
-"""What the examples of a target without classes are counted as."""
+"""What examples that have not one class each, a label, are counted as."""
 ENCODED_ROWS = 10_000
 """So many rows of a table are examples in memory at a time."""
 ARROW = {"string": pa.binary(), "int64": pa.int64(), "float32": pa.float32()}
@@ -33,8 +33,8 @@ class Counts:
     """What was written.
 
     Attributes:
-        counts: split -> class -> number of examples; the class is `ALL` where the label is a number.
-        classes: the names of the classes, by label; empty where it is a number.
+        counts: split -> class -> number of examples; the class is `ALL` where an example has not one class.
+        classes: the names of the classes, by label; empty where an example has not one.
         image: shape of an image, with null where it varies; empty where there is none, or more than one.
         bad_count: examples that could not be read and were left out; bad_first: key and reason of the first ones.
         name, description, licence, citation: of the dataset.
@@ -62,7 +62,7 @@ class Work:
         files: final path by split.
         temporary: folder on the same file system; files are renamed when they are whole, so that a retry does no harm.
         features: dtype of each value in a tf.Example by role.
-        classes: the names of the classes, by label; empty where it is a number.
+        classes: the names of the classes, by label; empty where an example has not one.
     """
 
     shard: Shard
@@ -74,7 +74,7 @@ class Work:
 
 
 def to_example(row: Row, features: Mapping[str, str]) -> bytes:
-    """A serialized tf.Example of a row: its values by role, and its key."""
+    """A serialized tf.Example of a row: its values by role, tensors flattened and texts in UTF-8, and its key."""
     import tensorflow as tf
 
     example = tf.train.Example()
@@ -82,7 +82,7 @@ def to_example(row: Row, features: Mapping[str, str]) -> bytes:
     for role, dtype in features.items():
         value = row.values[role]
         if dtype == "string":
-            feature[role].bytes_list.value.append(value)
+            feature[role].bytes_list.value.append(value.encode() if isinstance(value, str) else value)
         elif dtype == "int64":
             feature[role].int64_list.value.append(value)
         else:

@@ -12,6 +12,8 @@ from tfx.types.standard_artifacts import InfraBlessing, Model
 TOLERANCE = 1e-4
 """Largest difference of a number between the server's answer and the trainer's: another graph, and batches of another
 size."""
+SHARES, SHARE_TOLERANCE = "shares", 1e-3
+"""The same for the shares of a mask's pixels, of which single ones are equally probable to be of two classes."""
 
 
 @component
@@ -78,7 +80,7 @@ def differences(answer: dict[str, Any], expected: dict[str, np.ndarray]) -> list
             problems.append(f"{name} has shape {got.shape}, the trainer's {want.shape}")
         elif want.dtype.kind in "fc":
             worst = float(np.max(np.abs(got - want), initial=0.0))
-            if not worst <= TOLERANCE:
+            if not worst <= (SHARE_TOLERANCE if name == SHARES else TOLERANCE):
                 problems.append(f"{name} differs from the trainer's by {worst:.2g}")
     # A name may flip where two classes are equally probable within the tolerance; the probabilities tell.
     return sorted(problems)

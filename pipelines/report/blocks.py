@@ -55,10 +55,10 @@ def seconds(value: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
 
 
-def shown(data: bytes) -> str:
-    """An encoded image as a data URI; "" where no browser would show it."""
+def shown(data: bytes, size: str = "") -> str:
+    """An encoded image as a data URI, for a grid of the `size`; "" where no browser would show it."""
     try:
-        return encoding.data_uri(data)
+        return encoding.data_uri(data, encoding.WIDE_SIDE if size == "four" else encoding.THUMBNAIL_SIDE)
     except ValueError:
         return ""
 
@@ -98,8 +98,22 @@ def _table(columns: Sequence[str], kept: Sequence[Sequence[Any]]) -> Markup:
 
 
 def pictures(items: Iterable[Picture], size: str = "medium") -> Markup:
-    """A grid of pictures with captions; `size` is "small", "medium" or "large"."""
+    """A grid of pictures with captions; `size` is "small", "medium", "large", or "four" for four columns, two on a
+    telephone.
+    """
     return _macro("pictures", list(items), size)
+
+
+def legend(items: Iterable[tuple[str, Sequence[int]]]) -> Markup:
+    """Names, each beside a swatch of its colour (red, green, blue)."""
+    kept = [(name, "#{:02x}{:02x}{:02x}".format(*colour)) for name, colour in items]
+    made = _macro("legend", kept)
+    return folded(f"{len(kept)} colours", made) if len(kept) > MANY else made
+
+
+def scale(low: str, high: str) -> Markup:
+    """The colours of `pictures.scale_png`, with what their ends stand for."""
+    return _macro("scale", encoding.scale_css(), low, high)
 
 
 def bar(fraction: float, text: str = "", quiet: bool = False) -> Markup:
@@ -118,10 +132,28 @@ def dots(values: Sequence[float], low: float, high: float) -> Markup:
     return _macro("dots", [min(1.0, max(0.0, (value - low) / span)) for value in values])
 
 
-def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Markup:
-    """A confusion matrix, int [classes, classes] with the true class in rows, as a table of shaded counts."""
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    return _macro("confusion", matrix.tolist(), shares.round(3).tolist(), list(classes))
+def confusion(matrix: np.ndarray, classes: Sequence[str], shares: bool = False) -> Markup:
+    """A confusion matrix, int [classes, classes] with the true class in rows, as a table of shaded counts.
+
+    With `shares` the cells hold the share of the true class in per cent, and the counts, which may be long, stand in
+    their titles.
+    """
+    parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    rows = [
+        [
+            (count, round(part, 3), _share_text(count, part) if shares else count)
+            for count, part in zip(*pair, strict=True)
+        ]
+        for pair in zip(matrix.tolist(), parts.tolist(), strict=True)
+    ]
+    return _macro("confusion", rows, list(classes), shares)
+
+
+def _share_text(count: int, part: float) -> str:
+    """A share in few characters; what is neither none nor all is not rounded to it."""
+    if count == 0 or part == 1:
+        return f"{100 * part:.0f}"
+    return "<0.1" if part < 0.0005 else f"{min(100 * part, 99.9):.1f}"
 
 
 def paragraph(text: str) -> Markup:

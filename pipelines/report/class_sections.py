@@ -58,8 +58,14 @@ def class_names(task: Task, count: int) -> list[str]:
     return [*task.label.classes, *map(str, range(len(task.label.classes), count))][:count]
 
 
-def confusions(matrix: np.ndarray, classes: Sequence[str]) -> Section:
-    """The confusion matrix, int [classes, classes] with the true class in rows, and its most frequent mistakes."""
+def confusions(matrix: np.ndarray, classes: Sequence[str], pixels: bool = False) -> Section:
+    """The confusion matrix, int [classes, classes] with the true class in rows, and its most frequent mistakes.
+
+    Args:
+        matrix: the counts.
+        classes: the names.
+        pixels: whether it counts pixels, whose numbers are too long for cells, and not examples.
+    """
     wrong = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = [divmod(int(place), len(classes)) for place in order if wrong.flat[place]]
@@ -72,11 +78,11 @@ def confusions(matrix: np.ndarray, classes: Sequence[str]) -> Section:
         for true, answer in pairs
     ]
     if len(classes) <= TABLE_CLASSES:
-        drawn = blocks.confusion(matrix, classes)
+        drawn = blocks.confusion(matrix, classes, shares=pixels)
     else:
         drawn = figures.heat_map(matrix, classes)
-    frequent = blocks.table(["true → answer", "times", "of that class"], rows)
-    none = blocks.paragraph("No example of the test split was taken for another class.")
+    frequent = blocks.table(["true → answer", "pixels" if pixels else "times", "of that class"], rows)
+    none = blocks.paragraph(f"No {'pixel' if pixels else 'example'} of the test split was taken for another class.")
     return Section("Confusion matrix", blocks.side_by_side(drawn, frequent if rows else none))
 
 

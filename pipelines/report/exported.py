@@ -23,6 +23,17 @@ def records(uri: str, split: str) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(f"{uri}/Split-{split}/*")), "GZIP")
 
 
+def labelled(serialized: tf.data.Dataset, task: Task) -> tuple[list[str], dict[str, Any]]:
+    """The keys of tf.Examples, and the raw values of a task's features and of its label by name."""
+    spec = parsing_spec((*task.features, task.label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in spec}
+    for raw in serialized.batch(BATCH).map(lambda batch: tf.io.parse_example(batch, spec)):
+        for name, value in raw.items():
+            columns[name].append(value.numpy())
+    joined = {name: np.concatenate(values) for name, values in columns.items() if values}
+    return [key.decode() for key in joined.pop(KEY, ())], joined
+
+
 class Exported:
     """A SavedModel that `serving.export` wrote.
 
@@ -52,16 +63,9 @@ class Exported:
         signature = self._loaded.signatures["transform_features"]
         return {name: value.numpy() for name, value in signature(examples=tf.constant(serialized)).items()}
 
-    def answered(self, uri: str, settings: Mapping[str, Any]) -> Answered:
+    def answered(self, uri: str, settings: Mapping[str, Any], dataset: str = "") -> Answered:
         """The test split of an examples artifact, and the answers to it."""
         task = self.task
-        spec = parsing_spec((*task.features, task.label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
-        batches = records(uri, "test").batch(BATCH).map(lambda serialized: tf.io.parse_example(serialized, spec))
-        columns: dict[str, list[np.ndarray]] = {name: [] for name in spec}
-        for raw in batches:
-            for name, value in raw.items():
-                columns[name].append(value.numpy())
-        joined = {name: np.concatenate(values) for name, values in columns.items()}
-        keys = [key.decode() for key in joined[KEY]]
-        inputs = {feature.name: joined[feature.name] for feature in task.features}
-        return Answered(keys, inputs, joined[task.label.name], self.ask(inputs), self.ask, settings)
+        keys, raw = labelled(records(uri, "test"), task)
+        inputs = {feature.name: raw[feature.name] for feature in task.features}
+        return Answered(keys, inputs, raw[task.label.name], self.ask(inputs), self.ask, settings, dataset)

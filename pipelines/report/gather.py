@@ -23,7 +23,7 @@ from pipelines.components.validation import read_anomalies
 from pipelines.report import coefficients, columns, resampling, tuning
 from pipelines.report import sections as report_sections
 from pipelines.report.data import BadExamples, Column, ReportData, Section
-from pipelines.report.exported import BATCH, Exported, records
+from pipelines.report.exported import BATCH, Exported, labelled, records
 from pipelines.report.remarks import remarks
 from pipelines.report.render import write as write_page
 from serving.export import parsing_spec
@@ -33,6 +33,8 @@ Value = TypeVar("Value")
 SUMMARY, PAGE = "summary.json", "report.html"
 SAMPLES = 5
 """Pictures of each class."""
+TRAINING_ROWS = 100
+"""Rows of the training split that a task's own section on it may choose from."""
 COLUMN_ROWS, UNIT_ROWS, CELLS = 20_000, 10_000, 4_000_000
 """At most so many rows of the training split are described by column, rows of the test split searched for the values
 that units stand for, and values of either."""
@@ -94,7 +96,8 @@ def _publish(folder: Path, reports: str, run: str) -> None:
 def _summary(data: ReportData, step_seconds: list[float]) -> dict[str, Any]:
     names = ("model", "dataset", "task", "run", "blessed", "reasons", "version", "metrics", "folds", "settings")
     epochs = len(next(iter(data.history.values()), []))
-    return {**{name: getattr(data, name) for name in names}, "epochs": epochs, "step_seconds": step_seconds}
+    more = {"epochs": epochs, "step_seconds": step_seconds, "remarks": list(data.remarks)}
+    return {**{name: getattr(data, name) for name in names}, **more}
 
 
 def gather(
@@ -139,7 +142,7 @@ def gather(
         history=_leading_first(fit["history"], triple),
         best_epoch=fit["best_epoch"] + 1 if stopped else None,
         stopped_epoch=stopped if 0 < stopped < triple.training.epochs else None,
-        remarks=remarks(triple, fit["history"]),
+        remarks=[*filter(None, [fit.get("initialised")]), *remarks(triple, fit["history"])],
         metrics={**fit["metrics"], "test": _leading_first(evaluation.overall, triple)},
         thresholds=evaluation.thresholds,
         slices=evaluation.slices,
@@ -187,7 +190,7 @@ def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
     """The first images of every class in the training split."""
     images = [feature for feature in triple.task.features if feature.kind == "image"]
     label = triple.task.label
-    if not images or not label.classes:
+    if not images or label.kind != "label":
         return {}
     spec = parsing_spec((images[0], label)) | {KEY: tf.io.FixedLenFeature([], tf.string, "")}
     samples: dict[str, list[tuple[bytes, str]]] = {name: [] for name in label.classes}
@@ -207,8 +210,11 @@ def _own_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
     exported = Exported(folders["model"] / files.SAVED_MODEL, triple.task)
     made: list[Section] = []
     if module is not None:
-        answered = exported.answered(str(folders["examples"]), triple.settings)
+        uri = str(folders["examples"])
+        answered = exported.answered(uri, triple.settings, triple.dataset_name)
         made += module.sections(triple.task, module.collect(triple.task, answered))
+        if hasattr(module, "training"):
+            made.append(module.training(triple.task, *labelled(records(uri, "train").take(TRAINING_ROWS), triple.task)))
     return made + _model_sections(folders, triple, exported)
 
 

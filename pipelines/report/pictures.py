@@ -16,11 +16,18 @@ MAGIC = {
 }
 """The first bytes of a file -> its MIME type."""
 
-THUMBNAIL_SIDE = 192
-"""Longest side in pixels of a picture in a grid: two device pixels for each of the page's."""
+THUMBNAIL_SIDE, WIDE_SIDE = 192, 480
+"""Longest side in pixels of a picture in a grid, and in one of four columns: about two device pixels for each of the
+page's."""
 
 SMALL_BYTES = 16 * 1024
 """Up to this size an image is inlined as it is."""
+
+PNG_PALETTE = 3
+"""The colour type, a PNG's byte 25, of one with a palette."""
+
+SEQUENTIAL = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+"""Five colours of matplotlib's viridis, evenly apart."""
 
 
 def mime_type(data: bytes) -> str:
@@ -35,15 +42,21 @@ def mime_type(data: bytes) -> str:
     raise ValueError(f"neither PNG, JPEG, GIF nor BMP: it starts with {data[:8]!r}")
 
 
-def data_uri(data: bytes) -> str:
+def data_uri(data: bytes, side: int = THUMBNAIL_SIDE) -> str:
     """Returns an encoded image as a data URI; a large one as a thumbnail, so that a page stays small.
+
+    A PNG with a palette is inlined as it is: it was drawn, and JPEG would blur its edges.
+
+    Args:
+        data: the image.
+        side: of a thumbnail, the longest in pixels.
 
     Raises:
         ValueError: if it is not PNG, JPEG, GIF or BMP, or is large and cannot be decoded.
     """
     mime = mime_type(data)
-    if len(data) > SMALL_BYTES:
-        data, mime = _thumbnail(data)
+    if len(data) > SMALL_BYTES and not (mime == "image/png" and data[25] == PNG_PALETTE):
+        data, mime = _thumbnail(data, side)
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
@@ -79,6 +92,45 @@ def signed_png(values: np.ndarray, scale: float | None = None) -> bytes:
     return png(_diverging(unit))
 
 
+def scale_png(values: np.ndarray, low: float, high: float) -> bytes:
+    """Draws values that have no sign, such as weights of pixels, from dark at `low` to bright at `high`.
+
+    Args:
+        values: float [height, width].
+        low, high: the ends of the colours; beyond them the colours stay.
+    """
+    unit = np.clip((np.asarray(values, np.float64) - low) / ((high - low) or 1.0), 0.0, 1.0)
+    return png(_sequential(unit))
+
+
+def scale_css() -> str:
+    """The colours of `scale_png` from its low to its high end, as the stops of a gradient in CSS."""
+    return ", ".join(f"rgb({red}, {green}, {blue})" for red, green, blue in SEQUENTIAL)
+
+
+def nearest(values: np.ndarray, side: int) -> np.ndarray:
+    """The nearest of the values at the centres of a smaller picture's pixels, none of whose sides is over `side`.
+
+    Args:
+        values: [height, width], of which none mix, as the classes of a mask must not; returned as they are where they
+            are small.
+        side: the longest in pixels.
+    """
+    longest = max(values.shape)
+    if longest <= side:
+        return values
+    return values[np.ix_(*(_sampled(size, max(1, size * side // longest)) for size in values.shape))]
+
+
+def _sampled(size: int, wanted: int) -> np.ndarray:
+    return ((np.arange(wanted) + 0.5) * size / wanted).astype(int)
+
+
+def _sequential(unit: np.ndarray) -> np.ndarray:
+    stops, colours = np.linspace(0.0, 1.0, len(SEQUENTIAL)), np.array(SEQUENTIAL)
+    return np.stack([np.interp(unit, stops, colours[:, channel]) for channel in range(3)], axis=-1).round()
+
+
 def _diverging(unit: np.ndarray) -> np.ndarray:
     # Ends and quarters of ColorBrewer's RdBu, reversed: https://colorbrewer2.org
     stops = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
@@ -86,7 +138,7 @@ def _diverging(unit: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(unit, stops, colours[:, channel]) for channel in range(3)], axis=-1).round()
 
 
-def _thumbnail(data: bytes) -> tuple[bytes, str]:
+def _thumbnail(data: bytes, side: int) -> tuple[bytes, str]:
     from PIL import Image
 
     try:
@@ -94,7 +146,7 @@ def _thumbnail(data: bytes) -> tuple[bytes, str]:
             opaque = image.convert("RGB")
     except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError ... for broken files
         raise ValueError(f"cannot be decoded: {error}") from error
-    opaque.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    opaque.thumbnail((side, side))
     buffer = io.BytesIO()
     opaque.save(buffer, format="JPEG", quality=85)
     return buffer.getvalue(), "image/jpeg"

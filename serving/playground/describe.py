@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ann_keras.datasets.palette import colours_of
 from ann_keras.task import Feature
 from serving.columns import column_name, features_of, is_cell
 from serving.model_config import DESCRIPTION
@@ -31,6 +32,9 @@ def from_export(base_path: str | os.PathLike[str], version: str) -> dict[str, An
     except (OSError, ValueError, LookupError, TypeError):
         return None
     about = {"task": described.get("task", ""), "dataset": described.get("dataset", ""), "row": True}
+    if about["task"] == "semantic_segmentation":
+        colours = colours_of(described.get("palette", ()), len(described.get("classes", ())))
+        about["palette"] = colours.tolist()
     interval = described.get("settings", {}).get("interval")
     # A text alone may be a long one, which is no cell of a table.
     if not all(map(is_cell, features)) or [feature.kind for feature in features] == ["text"]:

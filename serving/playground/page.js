@@ -232,7 +232,8 @@ function bars(answer) {
 function show(answer, milliseconds) {
   const isNumber = Number.isFinite(answer) || (answer && Number.isFinite(answer.value));
   const isClasses = answer && Array.isArray(answer.probabilities) && Array.isArray(answer.classes) && answer.probabilities.length === answer.classes.length;
-  const parts = isClasses
+  const isMask = answer && answer.mask_bytes && answer.mask_bytes.b64;
+  const parts = isMask ? mask(answer, state.model.palette) : isClasses
     ? [make("p", { className: "label", id: "label", textContent: String(answer.label) }), bars(answer)]
     : isNumber ? number(answer) : [make("pre", { id: "raw", tabIndex: 0, textContent: JSON.stringify(answer, null, 2) })];
   byId("answer").replaceChildren(...parts, make("p", { className: "quiet", id: "latency", textContent: `answered in ${Math.round(milliseconds)} ms` }));

@@ -42,7 +42,7 @@ def check_one_line(answer: Answer, code: int, *parts: str) -> None:
 WRONG = {
     "run nope": ("unknown model 'nope'; the models are knn, perceptron, linear, mlp, lenet5",),
     "fit nope": ("unknown model 'nope'",),
-    "run lenet5 --dataset nope": ("unknown dataset 'nope'; the datasets are digits, ", "images:PATH, csv:PATH"),
+    "run lenet5 --dataset nope": ("unknown dataset 'nope'; the datasets are digits, ", "masks:PATH, csv:PATH"),
     "run mlp --dataset csv:missing.csv --label x": ("missing.csv does not exist",),
     "run mlp --label x": ("--label goes with --dataset csv:PATH, not with the default dataset",),
     "run mlp --dataset digits --label x": ("--label goes with --dataset csv:PATH, not with digits",),
@@ -67,6 +67,8 @@ WRONG = {
     "run lenet5 --dataset images:missing": ("missing does not exist",),
     "run lenet5 --dataset tfds:./missing": ("missing does not exist",),
     "run lenet5 --dataset tfds:nonesuch": ("no dataset 'nonesuch'", "TFDS_DATA_DIR"),
+    "fit lenet5 --init-from nope": ("--init-from nope: expected a model of `ann list models`, a .keras file or",),
+    "run lenet5 --init-from linear": ("not trained under ./ann-runs; first run `ann run linear --root ./ann-runs`",),
     "run lenet5 --root /proc/nowhere": ("--root /proc/nowhere: ",),
     "fit lenet5 --out /proc/nowhere": ("--out /proc/nowhere: ",),
     "fit lenet5 --epochs 0": ("--epochs",),

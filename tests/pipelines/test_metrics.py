@@ -25,11 +25,11 @@ class Element:
         return self.answers
 
 
-def measured(name: str, elements: list[Element], parts: int = 2) -> float:
+def measured(name: str, elements: list[Element], parts: int = 2, module: Any = None, **options: Any) -> float:
     """The metric over `elements`, which are added up in parts that Beam then merges."""
     from pipelines import metrics
 
-    metric = getattr(metrics, name)(name="figure")
+    metric = getattr(module or metrics, name)(name="figure", **options)
     (computation,) = metric.computations(model_names=[""], output_names=[""])
     combiner = computation.combiner
     accumulators = [combiner.create_accumulator()]

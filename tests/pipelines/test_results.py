@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ann_keras.task import Metric
+from ann_keras.task import Feature, Metric
 from pipelines import results
 from pipelines.results import EvaluationResult
 
@@ -55,6 +56,15 @@ def test_reasons() -> None:
     (worse,) = results.reasons(judged(HIGH, 0.75, before=0.875), False, None)
     assert worse == "accuracy is worse by 0.1250 than the last blessed model's, at most 0.02 passes"
     assert results.reasons(judged(HIGH, 0.9), False, None) == ["the Evaluator did not bless the model"]
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("label", "label = dog"), ("mask", "label = 1"), ("number", "label = 1")])
+def test_a_slice_by_a_label_names_its_class(kind: str, shown: str) -> None:
+    label = Feature("label", kind, classes=("cat", "dog"))
+    task = SimpleNamespace(label=label)
+    assert results._slice_name((("label", "1"),), task) == shown  # type: ignore[arg-type]
+    both = (("contains", "1"), ("fold", 2))
+    assert results._slice_name(both, task) == "contains = 1, fold = 2"  # type: ignore[arg-type]
 
 
 def test_trials(tmp_path: Path) -> None:

@@ -33,6 +33,13 @@ def test_numbers_keep_their_shape() -> None:
     assert feature.type == schema_pb2.FLOAT and [dim.size for dim in feature.shape.dim] == [3, 2]
 
 
+def test_a_mask_is_bytes_whose_classes_are_no_whole_numbers() -> None:
+    found = {feature.name: feature for feature in schema.schema(registry.resolve("unet").task).feature}
+    assert set(found) == {"image", "mask"}
+    assert found["mask"].type == schema_pb2.BYTES and found["mask"].HasField("image_domain")
+    assert not found["mask"].HasField("int_domain")
+
+
 def test_the_text_is_stable() -> None:
     assert schema.schema_text(task()) == schema.schema_text(task(epochs="3"))
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ann_keras import data, registry, resampling
+from ann_keras.datasets import images
 from ann_keras.datasets.splits import Plan
 from ann_keras.settings import Range
+from ann_keras.task import Feature
 from pipelines import tuning
 from tests.ann_keras.examples import Noise
 
@@ -66,3 +69,13 @@ def test_the_mean_over_folds_scores_and_a_kill_loses_no_trial(tmp_path: Path) ->
         assert trial["score"] == pytest.approx(2 * rate)
         assert [fold["accuracy"] for fold in trial["folds"]] == pytest.approx([rate, 3 * rate])
     assert len(judged) == 5, "the two trials before the kill are not judged again"
+
+
+def test_masks_are_stratified_by_the_classes_that_they_hold() -> None:
+    label = Feature("mask", "mask", (2, 2), "uint8", ("ground", "car", "sky"))
+    pictures = [[[0, 0], [0, 1]], [[2, 2], [255, 0]], [[1, 255], [255, 255]]]
+    encoded = np.array([images.encode_png(np.array(one, np.uint8)) for one in pictures], object)
+    labels, contains = tuning._strata(encoded, label)
+    assert labels.tolist() == [0, 2, 1]
+    assert contains is not None
+    assert contains.tolist() == [[True, True, False], [True, False, True], [False, True, False]]

@@ -25,6 +25,7 @@ from serving.process import ModelServer
 from serving.server import tfrecord
 from serving.server.servable import Servable
 from serving.server.warmup import warm_up
+from tests.ann_keras.examples import example
 
 FEATURES = (
     Feature("image", "image", (8, 8, 1), "uint8"),
@@ -113,6 +114,7 @@ def test_description_beside_the_model(exported: Path, fitted: Fitted) -> None:
             }
         ],
         "classes": list("0123456789"),
+        "palette": [],
         "settings": {
             name: value
             for name, value in fitted.triple.settings.items()
@@ -133,6 +135,34 @@ def test_regress_in_place_of_classify_without_classes(fitted: Fitted, tmp_path: 
     export(dataclasses.replace(fitted.triple, task=task), fitted.model, fitted.data.transform, tmp_path / "saved")
     loaded = tf.saved_model.load(str(tmp_path / "saved"))
     assert set(loaded.signatures) == {"serving_default", "examples", "transform_features", "regress"}
+
+
+def test_what_the_evaluator_reads_where_the_task_judges(fitted: Fitted, tmp_path: Path) -> None:
+    """Answers and label come together in the graph, and no answer leaves it."""
+
+    def judge(answers: dict[str, Any], prepared: dict[str, Any]) -> dict[str, Any]:
+        right = tf.equal(tf.argmax(answers["probabilities"], axis=1), prepared["label"])
+        return {"right": tf.cast(right, tf.int64)}
+
+    evaluation = dataclasses.replace(fitted.triple.task.evaluation, judge=judge, prediction="right")
+    task = dataclasses.replace(fitted.triple.task, evaluation=evaluation)
+    export(dataclasses.replace(fitted.triple, task=task), fitted.model, fitted.data.transform, tmp_path / "saved")
+    signatures = tf.saved_model.load(str(tmp_path / "saved")).signatures
+    assert set(signatures) == {
+        "serving_default", "examples", "transform_features", "classify", "evaluate", "slices",
+    }  # fmt: skip
+    rows = fitted.data.rows["test"][:20]
+    serialized = tf.constant([example((*task.features, task.label), row.values) for row in rows])
+    judged = signatures["evaluate"](examples=serialized)
+    assert set(judged) == {"right"}
+    logits = fitted.model({"image": fitted.data.test.arrays["image"][:20]}, training=False)
+    labels = [row.values["label"] for row in rows]
+    assert judged["right"].numpy().tolist() == (np.argmax(logits, axis=1) == labels).astype(int).tolist()
+    assert 0 < judged["right"].numpy().sum() < 20
+    sliced = signatures["slices"](examples=serialized)
+    assert {name: value.numpy().tolist() for name, value in sliced.items()} == {"label": labels}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="label"):
+        signatures["evaluate"](examples=tf.constant([example(task.features, rows[0].values)]))
 
 
 def test_warmup_requests_are_answered_by_the_server(fitted: Fitted, tmp_path: Path) -> None:

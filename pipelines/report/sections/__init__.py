@@ -4,8 +4,10 @@ A module here offers
 
     collect(task, answered) -> its own dataclass of examples
     sections(task, examples) -> list[Section]
+    training(task, keys, raw) -> Section
 
-and `for_task` finds it. A task without a module has the sections that every report has.
+the last where it shows examples of the training split otherwise than by their class, and `for_task` finds it. A task
+without a module has the sections that every report has.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Answered:
         answers: what postprocess names, one per example.
         ask: the exported model, for other inputs.
         settings: of the triple, by name.
+        dataset: its name.
     """
 
     keys: Sequence[str]
@@ -46,6 +49,7 @@ class Answered:
     answers: Mapping[str, Any]
     ask: Ask
     settings: Mapping[str, Any]
+    dataset: str = ""
 
 
 def for_task(task_name: str) -> ModuleType | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 
 from ann_keras import registry
-from ann_keras.datasets import csv_records, digits, splits
-from ann_keras.datasets.base import DatasetError
+from ann_keras.datasets import csv_records, digits, images, splits
+from ann_keras.datasets.base import Dataset, DatasetError, Index, Row, Shard, label_classes
 from ann_keras.datasets.splits import Plan
+from ann_keras.task import Feature
 from pipelines.components import example_gen, example_shards
 
 SPEC = {
@@ -250,3 +253,62 @@ def test_the_component() -> None:
     assert component.outputs["examples"].type is standard_artifacts.Examples
     with pytest.raises(ValueError, match="max_bad_fraction=1"):
         example_gen.StratifiedExampleGen(dataset="digits", fingerprint="f", plan=Plan(), max_bad_fraction=1)
+
+
+class Scenes(Dataset):
+    """Rows without a label: an image, its mask, a text and a tensor whose number of rows varies."""
+
+    name = "scenes"
+    features = {
+        "image": Feature("image", "image", (2, 2, 1), "uint8"),
+        "mask": Feature("mask", "mask", (2, 2), "uint8", ("ground", "car")),
+        "place": Feature("place", "text", dtype="string"),
+        "boxes": Feature("boxes", "tensor", (None, 4)),
+    }
+
+    def fingerprint(self) -> str:
+        return "scenes"
+
+    def index(self) -> Index:
+        contains = np.ones((40, 2), bool)
+        contains[:, 1] = np.arange(40) % 4 == 0
+        keys = np.array([f"scenes/{row}" for row in range(40)])
+        return Index(keys, np.zeros(40, np.int64), np.full(40, "", object), ("ground", "car"), contains)
+
+    def shards(self) -> list[Shard]:
+        return [ScenesShard(0, 25), ScenesShard(25, 40)]
+
+
+@dataclass(frozen=True)
+class ScenesShard(Shard):
+    start: int
+    stop: int
+
+    def read(self) -> Iterator[Row]:
+        for row in range(self.start, self.stop):
+            mask = np.array([[0, 0], [0, int(row % 4 == 0)]], np.uint8)
+            values = {"image": images.encode_png(mask), "mask": images.encode_png(mask)}
+            place = "Zürich" if row % 2 else b"Ulm"
+            yield Row(f"scenes/{row}", values | {"place": place, "boxes": np.full((row % 3, 4), row, np.float32)})
+
+
+def test_rows_without_a_label(tmp_path: Path) -> None:
+    for split in example_gen.SPLITS:
+        (tmp_path / f"Split-{split}").mkdir()
+    (tmp_path / "temporary").mkdir()
+    works = example_gen.assign(Scenes(), Plan(), str(tmp_path), str(tmp_path / "temporary"))
+    counts = example_shards.merge(map(example_shards.write_shard, works), label_classes(Scenes.features))
+    assert counts.counts == {"train": {"examples": 28}, "eval": {"examples": 6}, "test": {"examples": 6}}
+    assert (counts.classes, counts.failure) == ([], "")
+    texts = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask", "place", "key")}
+    found = parsed(tmp_path, texts | {"boxes": tf.io.VarLenFeature(tf.float32)})
+    cars = {
+        split: sum(tf.io.decode_png(row["mask"]).numpy().any() for row in rows.values())
+        for split, rows in found.items()
+    }
+    assert cars["train"] == 7 and cars["eval"] + cars["test"] == 3 and min(cars.values()) > 0
+    rows = {key: row for split in found.values() for key, row in split.items()}
+    assert rows[b"scenes/5"]["place"].decode() == "Zürich"
+    assert rows[b"scenes/4"]["place"] == b"Ulm"
+    assert rows[b"scenes/5"]["boxes"].tolist() == [5.0] * 8
+    assert rows[b"scenes/6"]["boxes"].tolist() == []

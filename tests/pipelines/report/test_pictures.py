@@ -75,3 +75,27 @@ def test_channels(channels, zero):
 def test_a_vector_is_no_picture():
     with pytest.raises(ValueError, match=r"not of shape \(4,\)"):
         pictures.signed_png(np.zeros(4))
+
+
+def test_a_wide_picture_is_larger_and_a_drawn_one_stays_as_it_is():
+    photo = encode("png", (800, 400))
+    assert decode(pictures.data_uri(photo, 480)).shape == (240, 480, 3)
+    assert 'src="data:image/jpeg' in blocks.pictures([(photo, "", "a photo")], "four")
+    drawn = encode("png", (400, 300), "P")
+    assert len(drawn) > pictures.SMALL_BYTES
+    assert pictures.data_uri(drawn) == f"data:image/png;base64,{base64.b64encode(drawn).decode()}"
+
+
+def test_a_scale_goes_from_dark_to_bright_and_stays_at_its_ends():
+    drawn = np.asarray(Image.open(io.BytesIO(pictures.scale_png(np.array([[-5.0, 0.0, 1.5, 3.0, 9.0]]), 0.0, 3.0))))
+    assert drawn[0].tolist() == [[68, 1, 84], [68, 1, 84], [33, 145, 140], [253, 231, 37], [253, 231, 37]]
+    same = np.asarray(Image.open(io.BytesIO(pictures.scale_png(np.ones((1, 1)), 1.0, 1.0))))
+    assert same[0, 0].tolist() == [68, 1, 84]
+    assert "rgb(68, 1, 84), rgb(59, 82, 139)" in blocks.scale("0", "3")
+
+
+def test_nearest_takes_values_at_the_centres_of_pixels():
+    values = np.arange(8).reshape(2, 4)
+    assert pictures.nearest(values, 4) is values
+    assert pictures.nearest(values, 2).tolist() == [[5, 7]]
+    assert pictures.nearest(np.zeros((1, 1000)), 10).shape == (1, 10)
