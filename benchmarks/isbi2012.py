@@ -28,14 +28,14 @@ from ann_keras.datasets.splits import Plan
 from ann_keras.metrics.membranes import mean_scores, membrane_scores
 from benchmarks.masks import Judged, Limit, Results, Told, judge, overrides
 
-PLAN = Plan(seed=0, test_fraction=0.2, eval_fraction=0.1)
+PLAN = Plan(seed=0, test_fraction=0.2, eval_fraction=0.04)
 SETTINGS: dict[str, Any] = {
-    "batch_size": 1,
-    "learning_rate": 1e-3,
+    "batch_size": 2,
+    "learning_rate": 2e-3,
     "crop": 256,
     "augment": "dihedral",
     "elastic": 10.0,
-    "brightness": 0.1,
+    "brightness": 0.2,
     "weight_map": True,
 }
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ from ann_keras.datasets import textures
 from ann_keras.datasets.outlines import CLASSES, Outline, box, disc, triangle
 
 LEAST_PIXELS = 20
-LEAST_SHARE = 0.3
+LEAST_SHARE = 0.5
 """An object of which fewer pixels, or a lesser share of its pixels, would be visible is left out of its scene."""
 
 
@@ -127,7 +127,7 @@ class Scenes:
     seed: int = 0
     height: int = 64
     width: int = 64
-    most: int = 4
+    most: int = 3
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
@@ -189,14 +189,14 @@ class Scenes:
         side = min(self.height, self.width)
         room = np.array([self.height, self.width])
         if shape == "disc":
-            radius = side * rng.uniform(0.12, 0.22)
+            radius = side * rng.uniform(0.16, 0.28)
             y, x = (radius + place * (room - 2 * radius)).tolist()
             return disc((y, x), radius)
         if shape == "box":
-            longer = side * rng.uniform(0.13, 0.22)
+            longer = side * rng.uniform(0.17, 0.28)
             drawn = box((0.0, 0.0), (longer, longer * rng.uniform(0.55, 1)), angle)
         else:
             angles = angle + np.deg2rad(np.array([0, 120, 240]) + rng.uniform(-18, 18, 3))
-            drawn = triangle(side * rng.uniform(0.18, 0.3) * np.stack([np.sin(angles), np.cos(angles)], axis=1))
+            drawn = triangle(side * rng.uniform(0.26, 0.38) * np.stack([np.sin(angles), np.cos(angles)], axis=1))
         low, high = drawn.corners.min(axis=0), drawn.corners.max(axis=0)
         return drawn.moved(place * (room - (high - low)) - low)

@@ -1,4 +1,4 @@
-"""600 drawn scenes of discs, boxes and triangles with exact masks, instances, boxes, key points and captions.
+"""1,600 drawn scenes of discs, boxes and triangles with exact masks, instances, boxes, key points and captions.
 
 They are drawn when they are read (see `scenes`): no download, and nothing on disk.
 """
@@ -20,7 +20,7 @@ from ann_keras.datasets.outlines import CLASSES, POINTS
 from ann_keras.datasets.scenes import Scenes
 from ann_keras.task import Feature
 
-COUNT = 600
+COUNT = 1600
 SHARD_ROWS = 150
 
 PALETTE = ((64, 64, 72), (230, 85, 60), (60, 120, 220), (245, 190, 50))

@@ -31,7 +31,7 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [
-        ShapesConfig(name="default", description="600 scenes of 64 x 64 pixels."),
+        ShapesConfig(name="default", description="1,600 scenes of 64 x 64 pixels."),
         ShapesConfig(name="small", description="8 scenes of 32 x 32 pixels.", count=8, scenes=Scenes(0, 32, 32)),
     ]
 

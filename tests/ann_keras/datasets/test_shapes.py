@@ -46,7 +46,7 @@ def test_every_row_is_its_scene() -> None:
 def test_what_it_says_of_itself() -> None:
     dataset = registry.open_dataset("shapes")
     index = dataset.index()
-    assert len(np.unique(index.keys)) == len(index) == 600 == dataset.shards()[-1].stop
+    assert len(np.unique(index.keys)) == len(index) == 1600 == dataset.shards()[-1].stop
     assert set(index.official) == {""}
     mask = dataset.features["mask"]
     assert (mask.kind, mask.shape) == ("mask", (64, 64))
