@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import shutil
 import statistics
@@ -102,7 +103,9 @@ def remove_half_versions(base: Path) -> None:
 
 
 def _spread(folds: list[dict[str, float]]) -> dict[str, Any]:
-    values = {name: [fold[name] for fold in folds] for name in folds[0]}
+    # A class may be in some folds alone, and then has a figure in those alone.
+    names = [name for name in folds[0] if all(math.isfinite(fold.get(name, math.nan)) for fold in folds)]
+    values = {name: [fold[name] for fold in folds] for name in names}
     return {
         name: {"mean": statistics.mean(found), "deviation": statistics.stdev(found), "values": found}
         for name, found in values.items()
