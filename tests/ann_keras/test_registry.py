@@ -21,9 +21,9 @@ from tests.ann_keras.examples import CASES, MARKED_CASES, Case, small
 
 SIZES = [(8, 8, 1), (28, 28, 1), (33, 47, 3), (4, 4, 3), (32, 30, 3)]
 
-PIXEL_ACCURACY = {"fcn32s": 0.75, "fcn16s": 0.9, "nin_segmenter": 0.9}
-"""What is learned by heart where answers are interpolated between scores as far apart as objects are large, or follow
-from 9 x 9 pixels; others know 0.95 of the pixels."""
+COARSE = ("fcn32s",)
+"""Models whose answers are interpolated between scores further apart than the objects of a scene are large: they cannot
+know a scene by heart."""
 
 every_name = pytest.mark.parametrize("case", CASES, ids=str)
 every_case = pytest.mark.parametrize("case", MARKED_CASES)
@@ -142,7 +142,10 @@ def test_learns_one_batch_by_heart(case: Case) -> None:
     if "accuracy" in after:
         assert after["accuracy"] == 1
     if "pixel_accuracy" in after:
-        assert after["pixel_accuracy"] > PIXEL_ACCURACY.get(case.model, 0.95)
+        shares = np.unique(case.batch[1], return_counts=True)[1] / case.batch[1].size
+        # Below the entropy of the classes lies what knows where they are.
+        assert after["loss"] < -0.8 * np.sum(shares * np.log(shares))
+        assert after["pixel_accuracy"] > 0.9 or case.model in COARSE
 
 
 @slow_with_pixels
