@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ann_keras import analysis, registry, training
+from ann_keras import analysis, initial_weights, registry, training
 from ann_keras.data import Split, view
 from ann_keras.task import VOID, Feature, Task, Tensors
 from pipelines import files, progress
@@ -31,7 +31,6 @@ QUANTILE_ERROR = 1e-4
 OPEN_FILES, BLOCK_RECORDS = 16, 16
 """So many files a streamed epoch reads by turns, and records of each at a time."""
 FIT_FILE = "fit.json"
-MODEL_FILE = "model.keras"
 ANSWERS_DIR = "answers"
 
 
@@ -175,7 +174,7 @@ def run_fn(fn_args: Any) -> None:
             checkpoints,
             [board, progress.Epochs(found.training.epochs)],
         )
-        fit.model.save(beside / MODEL_FILE)
+        fit.model.save(beside / initial_weights.MODEL_FILE)
         serialized = next(evaluation.records.batch(ANSWERED).as_numpy_iterator())
         raw = tf.io.parse_example(serialized, parsing_spec(found.task.features))
         warmup = {name: values.numpy() for name, values in raw.items()}

@@ -7,7 +7,7 @@ PATH/classes.txt, a class a line, in the order of their indices; lines that begi
     11 void
 
 VALUE is what the masks store, 0 to 255; the colour, which is optional, draws the class and stands for it in RGB masks.
-A line whose name is one of `VOID_NAMES` is no class: its pixels count nowhere. So does 255, where no line has it.
+A line whose name is one of `masks.VOID_NAMES` is no class: its pixels count nowhere. So does 255, where no line has it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from ann_keras.datasets.base import DatasetError
-from ann_keras.datasets.masks import MAX_CLASSES, VOID, colour_map
+from ann_keras.datasets.masks import MAX_CLASSES, VOID, VOID_NAMES, colour_map
 
 CLASSES_FILE = "classes.txt"
 COLOURS_FILE = "label_colors.txt"
 """CamVid's own: "red green blue name" a line; the number of the line, from 0, is the value."""
 
 FILES = (CLASSES_FILE, COLOURS_FILE)
-VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore"})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ import numpy as np
 from ann_keras.datasets import images
 from ann_keras.task import VOID as VOID
 
+VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore"})
+"""Names, in lower case, of what is no class: pixels of such a value count nowhere."""
+
 MAX_CLASSES = VOID
 """The most classes that one byte a pixel tells apart, `VOID` being none."""
 

@@ -12,7 +12,6 @@ from ann_keras.datasets import masks
 from ann_keras.datasets.base import DatasetError
 from ann_keras.task import Feature
 
-VOID_NAMES = frozenset({"void", "unlabelled", "unlabeled", "ignore"})
 MASK_KEY = re.compile("mask|segmentation|label", re.IGNORECASE)
 
 
@@ -78,7 +77,7 @@ def named_classes(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """Classes of a mask whose values have names.
 
     Args:
-        names: of the values from 0; one of `VOID_NAMES` makes its value void, and 255 is void where it has no name.
+        names: of the values from 0; one of `masks.VOID_NAMES` makes its value void, and so is 255 where it has no name.
 
     Returns:
         The names of the classes, and the lookup that `masks.canonical` takes.
@@ -86,7 +85,7 @@ def named_classes(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     Raises:
         DatasetError: for more classes than a mask can hold, or none.
     """
-    kept = [value for value, name in enumerate(names) if name.strip().lower() not in VOID_NAMES]
+    kept = [value for value, name in enumerate(names) if name.strip().lower() not in masks.VOID_NAMES]
     if not 0 < len(kept) <= masks.MAX_CLASSES or len(names) > 256:
         raise DatasetError(f"a mask with {len(kept)} classes: expected 1 to {masks.MAX_CLASSES}")
     lookup = _lookup(kept)

@@ -8,7 +8,7 @@ Fischer and Brox 2015, U-Net, section 3, eq. 1 and 2).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -189,8 +189,12 @@ AUGMENTATIONS = ("augment", "elastic", "rotation", "scale", "brightness", "crop"
 def _weighing(classes: tuple[str, ...], config: Config) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     if not config.weight_map:
         return None
-    cells = tuple(classes.index(name) for name in config.cells) or tuple(range(1, len(classes)))
-    return functools.partial(weight_map, foreground=cells, w0=config.w0, sigma=config.sigma)
+    return functools.partial(weight_map, foreground=cells_of(classes, config.cells), w0=config.w0, sigma=config.sigma)
+
+
+def cells_of(classes: Sequence[str], named: Sequence[str]) -> tuple[int, ...]:
+    """The indices of the classes that form the cells of the weight map: those that are named, or all but the first."""
+    return tuple(classes.index(name) for name in named) or tuple(range(1, len(classes)))
 
 
 def preprocess(

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from markupsafe import Markup
 
-from ann_keras import settings
+from ann_keras import initial_weights, settings
 from ann_keras.registry import Triple
 from pipelines import entrypoints, files, results
 from pipelines.components.example_gen import KEY, read_counts
@@ -224,7 +224,7 @@ def _model_sections(folders: Mapping[str, Path], triple: Triple, exported: Expor
     weights = getattr(triple.model, "coefficients", None)
     if pictures is None and weights is None:
         return []
-    model = keras.saving.load_model(folders["model"] / entrypoints.MODEL_FILE, compile=False)
+    model = keras.saving.load_model(folders["model"] / initial_weights.MODEL_FILE, compile=False)
     made = []
     if pictures is not None and (drawn := pictures(model, triple.task)):
         made.append(report_sections.model_section(triple.model.PICTURES_TITLE, drawn))

@@ -39,7 +39,7 @@ def section(
         pixels: int [classes], how many there are of each class.
     """
     names = task.label.classes
-    of_classes = class_weights_of(pixels, settings["class_weights"])
+    of_classes = _weights_of_classes(pixels, settings["class_weights"])
     said = []
     table = blocks.Markup("")
     if settings["class_weights"] != "none":
@@ -54,7 +54,7 @@ def section(
             " (Ronneberger, Fischer and Brox 2015, eq. 2),"
             f" w0 = {settings['w0']:g} and σ = {settings['sigma']:g} pixels: narrow gaps between cells weigh most."
         )
-    cells = [names.index(name) for name in settings["cells"]] or list(range(1, len(names)))
+    cells = semantic_segmentation.cells_of(names, settings["cells"])
     windows = [_middle(masks.pixels(truth)) for truth in truths[:SHOWN]]
     if settings["weight_map"]:
         found = [weight_map(one, of_classes, cells, w0=settings["w0"], sigma=settings["sigma"]) for one in windows]
@@ -64,7 +64,7 @@ def section(
     return Section("Weights of the pixels", blocks.paragraph(" ".join(said)) + table + drawn)
 
 
-def class_weights_of(pixels: np.ndarray, kind: str) -> np.ndarray:
+def _weights_of_classes(pixels: np.ndarray, kind: str) -> np.ndarray:
     """w_c, float32 [classes]."""
     if kind == "none":
         return np.ones(len(pixels), np.float32)
