@@ -48,19 +48,23 @@ class Paths:
     fold: str = ""
 
     @property
-    def name(self) -> str:
-        """The pipeline's name."""
+    def _folder(self) -> str:
         return f"{self.model}-{self.fold}" if self.fold else self.model
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name: Kubeflow wants letters, digits and hyphens."""
+        return self._folder.replace("_", "-")
 
     @property
     def pipeline(self) -> str:
         """Artifacts."""
-        return f"{self.root}/pipelines/{self.name}"
+        return f"{self.root}/pipelines/{self._folder}"
 
     @property
     def checkpoints(self) -> str:
         """Unfinished fits."""
-        return f"{self.root}/pipelines/{self.name}/checkpoints"
+        return f"{self.pipeline}/checkpoints"
 
     @property
     def serving(self) -> str:
