@@ -15,6 +15,7 @@ STACK = [
     'tensorboard>=2.20; python_version >= "3.11"',  # TensorFlow 2.21 no longer brings it along.
     "keras>=3",
     "tensorflow-datasets>=4.9",
+    "tensorflow-text>=2.16",
     "tensorflow-serving-api>=2.16",
     "apache-beam",
     "dill",  # Beam made it an extra; TFX still imports it.
@@ -48,6 +49,7 @@ setup(
         "pillow",
         "pyarrow",
         "rich>=13",
+        "sacrebleu>=2.4",
         "scikit-image",
         "scikit-learn",
         "scipy",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ann_keras import text
 from ann_keras.task import Task, Tensors
 
 READ_BATCH = 256
@@ -42,7 +43,7 @@ class Constants:
 
     Args:
         found: by name, what the pass over the training split found: float32 [units] of a mean, float64 [3 units] of
-            moments, float32 [buckets - 1] of quantiles, bytes [values] of indices.
+            moments, float32 [buckets - 1] of quantiles, bytes [values] of indices, bytes [pieces] of a vocabulary.
     """
 
     def __init__(self, found: Mapping[str, np.ndarray]) -> None:
@@ -67,6 +68,12 @@ class Constants:
             return tf.fill(tf.shape(value), tf.constant(-1, tf.int64))
         same = tf.equal(value[:, tf.newaxis], tf.constant(known, tf.string)[tf.newaxis])
         return tf.where(tf.reduce_any(same, axis=1), tf.argmax(same, axis=1), tf.constant(-1, tf.int64))
+
+    def vocabulary(self, words: Any, size: int, tokens: str, name: str) -> tuple[Any, Any]:
+        """The pieces found under `name`, string [pieces], and the model that finds them in a text, string []."""
+        pieces = self.found[name].tolist()
+        model = text.wordpiece_model([piece.decode("utf-8") for piece in pieces])
+        return tf.constant(pieces, tf.string), tf.constant(model, tf.string)
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,12 @@ class _Recorder:
         return tf.zeros([buckets - 1], tf.float32)
 
     def indices(self, value: Any, size: int, name: str) -> Any:
-        self.asked[name] = _Question(value, lambda: _Vocabulary(size))
+        self.asked[name] = _Question(value, lambda: _Frequent(size))
         return tf.zeros(tf.shape(value), tf.int64)
+
+    def vocabulary(self, words: Any, size: int, tokens: str, name: str) -> tuple[Any, Any]:
+        self.asked[name] = _Question(words, lambda: _Vocabulary(size, tokens))
+        return tf.constant(text.SPECIALS), tf.constant(text.wordpiece_model(list(text.SPECIALS)))
 
 
 class _Mean:
@@ -132,7 +143,7 @@ class _Quantiles:
         return np.quantile(values, shares, method="inverted_cdf").astype(np.float32)
 
 
-class _Vocabulary:
+class _Frequent:
     def __init__(self, size: int) -> None:
         self._size, self._counts = size, collections.Counter[bytes]()
 
@@ -143,6 +154,18 @@ class _Vocabulary:
         del self._counts[b""]
         ranked = sorted(self._counts, key=lambda value: (self._counts[value], value), reverse=True)
         return np.array(ranked[: self._size], object)
+
+
+class _Vocabulary:
+    def __init__(self, size: int, tokens: str) -> None:
+        self._size, self._tokens, self._counts = size, tokens, collections.Counter[bytes]()
+
+    def add(self, batch: np.ndarray) -> None:
+        self._counts.update(batch.tolist())
+
+    def answer(self) -> np.ndarray:
+        pieces = text.learn(self._counts, self._size, self._tokens)
+        return np.array([piece.encode() for piece in pieces], object)
 
 
 def analyze(task: Task, records: tf.data.Dataset) -> Constants:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ann_keras import buckets
 from ann_keras.analysis import READ_BATCH, Constants, analyze
 from ann_keras.datasets.base import Dataset, DatasetError, Row, Table, TableShard, named_index
 from ann_keras.datasets.splits import Plan
@@ -43,6 +44,8 @@ class Split:
         memory_mb: largest preprocessed size in MiB that is held in memory.
         mixed: a seed -> the records of all files by turns, for a streamed epoch; None for `records`, in their order.
         weigh: label and weight of one example -> its weight, once for each example; None leaves the weights alone.
+        batch_tokens: about so many tokens a training batch holds, where the examples are sequences; 0: `batch_size`
+            examples.
     """
 
     records: tf.data.Dataset
@@ -52,6 +55,7 @@ class Split:
     memory_mb: int = 4096
     mixed: Callable[[Any], tf.data.Dataset] | None = None
     weigh: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    batch_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.size is None:
@@ -81,8 +85,10 @@ class Split:
         return self.size
 
     def steps(self, batch_size: int) -> int:
-        """Batches in an epoch."""
-        return math.ceil(len(self) / batch_size)
+        """Training batches in an epoch."""
+        if self.batch_tokens and self.arrays is not None:
+            return len(self._bounds) - 1
+        return math.ceil(len(self) / (self._examples if self.batch_tokens else batch_size))
 
     def batches(self, batch_size: int) -> tf.data.Dataset:
         """All examples once, in order: (inputs by name, label), with a third part where examples have weights."""
@@ -99,13 +105,17 @@ class Split:
         alone.
 
         Args:
-            batch_size: examples in a batch; the last one of an epoch may be smaller.
+            batch_size: examples in a batch; the last one of an epoch may be smaller. Not read where there is
+                `batch_tokens`.
             seed: of the order and of `augment`.
             epoch: the first epoch, so that a resumed training sees what an uninterrupted one would have seen.
             augment: applied to every batch with a seed of its own.
         """
         if self.arrays is None:
-            one = functools.partial(self._streamed_epoch, batch_size=batch_size, seed=seed)
+            size = self._examples if self.batch_tokens else batch_size
+            one = functools.partial(self._streamed_epoch, batch_size=size, seed=seed)
+        elif self.batch_tokens:
+            one = functools.partial(self._bucketed_epoch, tensors=self._tensors, bounds=self._bounds, seed=seed)
         else:
             one = functools.partial(self._gathered_epoch, tensors=self._tensors, batch_size=batch_size, seed=seed)
         batches = tf.data.Dataset.counter(epoch).flat_map(one)
@@ -133,12 +143,45 @@ class Split:
             num_parallel_calls=tf.data.AUTOTUNE,
         )
 
+    @functools.cached_property
+    def _sequences(self) -> list[str]:
+        """The inputs that are sequences."""
+        specs = self._transformed(self.records, 1).element_spec
+        return [name for name, spec in specs.items() if buckets.is_sequence(spec) and name != self.label]
+
+    @functools.cached_property
+    def _sizes(self) -> Any:
+        return buckets.lengths([self._tensors[name] for name in self._sequences])
+
+    @functools.cached_property
+    def _bounds(self) -> np.ndarray:
+        return buckets.boundaries(self._sizes.numpy(), self.batch_tokens)
+
+    @functools.cached_property
+    def _examples(self) -> int:
+        """Examples that fill a batch of a streamed split, by the first of them."""
+        first = next(iter(self._transformed(self.records, READ_BATCH)))
+        mean = tf.reduce_mean(tf.reduce_sum(buckets.lengths([first[name] for name in self._sequences]), axis=1))
+        return max(1, self.batch_tokens // max(1, int(mean)))
+
+    def _bucketed_epoch(self, epoch: Any, *, tensors: Tensors, bounds: Any, seed: int) -> tf.data.Dataset:
+        seeds = tf.stack([seed, tf.cast(epoch, tf.int32)])
+        order = buckets.order(self._sizes, seeds)
+        steps = tf.random.experimental.stateless_shuffle(tf.range(len(bounds) - 1), seeds)
+        cuts = tf.constant(bounds)
+        return tf.data.Dataset.from_tensor_slices(steps).map(
+            lambda step: self._gather(tensors, order[cuts[step] : cuts[step + 1]]), num_parallel_calls=tf.data.AUTOTUNE
+        )
+
     def _streamed_epoch(self, epoch: Any, *, batch_size: int, seed: int) -> tf.data.Dataset:
         # With the global seed 0 TensorFlow would ask whether the other one, a tensor here, is 0 too.
         tf.compat.v1.set_random_seed(seed + 1)
         records = self.mixed(seed + epoch) if self.mixed else self.records
         mixed = records.shuffle(SHUFFLE_RECORDS, seed=seed + epoch, reshuffle_each_iteration=False)
-        return self._transformed(mixed, batch_size)
+        if not self.batch_tokens:
+            return self._transformed(mixed, batch_size)
+        pools = self._transformed(mixed, batch_size * buckets.STEPS_IN_POOL)
+        return buckets.streamed(pools, self._sequences, batch_size)
 
     def _transformed(self, records: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
         batches = records.batch(batch_size).map(self.transform, num_parallel_calls=tf.data.AUTOTUNE)
@@ -157,7 +200,7 @@ class Split:
         return {**tensors, WEIGHT: tf.ensure_shape(weighed, weight.shape)}
 
     def _pair(self, tensors: Tensors) -> tuple[Any, ...]:
-        inputs = dict(tensors)
+        inputs = buckets.trimmed(tensors) if self.batch_tokens else dict(tensors)
         label = inputs.pop(self.label)
         return (inputs, label, inputs.pop(WEIGHT)) if WEIGHT in inputs else (inputs, label)
 
@@ -188,13 +231,13 @@ class Data:
 
 
 def view(task: Task, transform: Callable[[Any], Tensors]) -> Callable[[Any], Tensors]:
-    """Of what `transform` gives, what training reads: the task's inputs, its label in its own dtype and the weight."""
-    label = task.label
-    names = {*(feature.name for feature in task.inputs), label.name, WEIGHT}
+    """Of what `transform` gives, what training reads: the task's inputs and label in their own dtypes, the weight."""
+    dtypes = {feature.name: feature.dtype for feature in (*task.inputs, task.label)}
 
     def seen(raw: Any) -> Tensors:
-        found = {name: value for name, value in transform(raw).items() if name in names}
-        return {**found, label.name: tf.cast(found[label.name], label.dtype)}
+        found = transform(raw)
+        kept = {name: tf.cast(found[name], dtype) for name, dtype in dtypes.items()}
+        return {**kept, WEIGHT: found[WEIGHT]} if WEIGHT in found else kept
 
     return seen
 
@@ -224,7 +267,15 @@ def prepare(triple: Triple, rows: Mapping[str, Rows]) -> Data:
 
     seen = view(task, transform)
     splits = {
-        name: Split(records[name], seen, task.label.name, len(rows[name]), triple.memory_mb, weigh=task.weigh)
+        name: Split(
+            records[name],
+            seen,
+            task.label.name,
+            len(rows[name]),
+            triple.memory_mb,
+            weigh=task.weigh,
+            batch_tokens=task.batch_tokens,
+        )
         for name in records
     }
     return Data(**splits, transform=transform, rows=rows)

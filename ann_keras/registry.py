@@ -20,6 +20,7 @@ TASKS = {
     "classification": "ann_keras.tasks.classification",
     "regression": "ann_keras.tasks.regression",
     "semantic_segmentation": "ann_keras.tasks.semantic_segmentation",
+    "sequence_to_sequence": "ann_keras.tasks.sequence_to_sequence",
 }
 
 MODELS = {
@@ -111,7 +112,8 @@ class Triple:
         """Largest preprocessed split in MiB that is held in memory."""
         if self.training.memory_mb is not None:
             return int(self.training.memory_mb)
-        return 4096 if any(feature.kind == "image" for feature in self.task.features) else 16
+        large = self.task.batch_tokens or any(feature.kind == "image" for feature in self.task.features)
+        return 4096 if large else 16
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def resolve(
         missing = task_module.missing_roles(fitting.features)
         if not missing:
             if hasattr(task_module, "check"):
-                task_module.check(module, task_config)
+                task_module.check(module, task_config, config)
             bound = task_module.bind(fitting.features, task_config)
             named = fitting.name if fitting is not source else dataset_name
             return Triple(model, named, bound, module, fitting, config, task_config, training)

@@ -77,7 +77,14 @@ class Training:
     )
     momentum: float = setting(0.9, "of sgd, nesterov and the course's two forms", low=0, high=0.999)
     learning_rate: float = setting(1e-3, "the first step size", low=1e-8, high=10, search=Range(1e-4, 1e-2, log=True))
-    decay: str = setting("none", "course of the step size over `epochs`", choices=("none", "cosine"))
+    decay: str = setting(
+        "none",
+        "course of the step size: cosine falls to 0 over `epochs`, inverse_sqrt with the root of the steps",
+        choices=("none", "cosine", "inverse_sqrt"),
+    )
+    warmup: int = setting(0, "steps over which the step size rises from 0 to learning_rate", low=0)
+    beta_2: float = setting(0.999, "of adam: the memory of its squared gradients", low=0.5, high=0.9999999)
+    clip_norm: float | None = setting(None, "largest norm of a step's whole gradient; none: any", low=1e-6)
     patience: int = setting(8, "epochs without a better validation loss before training stops", low=1)
     mixed_precision: bool = setting(False, "compute in 16 bits, keep the weights in 32")
     strategy: str = setting("none", "tf.distribute strategy", choices=("none", "mirrored", "multi_worker_mirrored"))
@@ -87,7 +94,8 @@ class Training:
     )
     memory_mb: int | None = setting(
         None,
-        "largest preprocessed split in MiB that is held in memory, larger ones are streamed; none: 16, 4096 of images",
+        "largest preprocessed split in MiB that is held in memory, larger ones are streamed; none: 16, 4096 of images"
+        " and sequences",
         low=0,
     )
 

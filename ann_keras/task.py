@@ -105,6 +105,20 @@ class Analyzers(Protocol):
         """
         ...
 
+    def vocabulary(self, words: Any, size: int, tokens: str, name: str) -> tuple[Any, Any]:
+        """Returns what `ann_keras.text.learn` finds in the training examples, and how it is looked up.
+
+        Args:
+            words: string [words], those of a batch.
+            size: most pieces.
+            tokens: one of `ann_keras.text.TOKENS`.
+            name: of the question.
+
+        Returns:
+            The pieces by id, string [pieces], and `ann_keras.text.wordpiece_model` of them, string [].
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -178,6 +192,8 @@ class Task:
             for the inputs: an image of any size, in tiles.
         weigh: label and weight of one example as arrays -> its weight in the loss, once for each example; None
             for what preprocess gave.
+        batch_tokens: where inputs and label are sequences of whole numbers, padded with zeros at their end: how many
+            of them, padding included, a batch holds; 0 where a batch is a number of examples.
     """
 
     name: str
@@ -192,6 +208,7 @@ class Task:
     augment: Callable[[Tensors, Any], Tensors] | None = None
     ask: Callable[[Callable[..., Any], Tensors], Any] | None = None
     weigh: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    batch_tokens: int = 0
 
     def answer(self, model: Callable[..., Any], prepared: Tensors) -> Tensors:
         """What `model` answers to a batch that `preprocess` prepared, by name."""

@@ -17,6 +17,7 @@ from ann_keras import initial_weights
 from ann_keras.data import Split
 from ann_keras.optimizers.course_momentum import CourseMomentum, CourseNesterov
 from ann_keras.optimizers.rprop import Rprop
+from ann_keras.optimizers.schedules import WarmUp
 from ann_keras.registry import Triple
 from ann_keras.resuming import ResumableEarlyStopping
 from ann_keras.settings import Training
@@ -72,19 +73,25 @@ def optimizer(settings: Training, steps_per_epoch: int) -> keras.optimizers.Opti
     """
     rate: Any = settings.learning_rate
     if settings.optimizer == "rprop":
-        if settings.decay != "none":
-            raise ValueError(f"decay={settings.decay!r}: expected none, Rprop adapts its steps by itself")
+        if settings.decay != "none" or settings.warmup:
+            asked = f"decay={settings.decay!r}" if settings.decay != "none" else f"warmup={settings.warmup}"
+            raise ValueError(f"{asked}: expected none, Rprop adapts its steps by itself")
         if steps_per_epoch > 1:
             raise ValueError(
                 f"batch_size={settings.batch_size}: Rprop compares the gradients of whole epochs, expected at least the"
                 " number of training examples"
             )
         return Rprop(rate)
+    steps = settings.epochs * steps_per_epoch
     if settings.decay == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps_per_epoch)
+        falling, rising = max(steps - settings.warmup, 1), settings.warmup
+        cosine = keras.optimizers.schedules.CosineDecay
+        rate = cosine(0.0, falling, warmup_target=rate, warmup_steps=rising) if rising else cosine(rate, falling)
+    elif settings.decay == "inverse_sqrt" or settings.warmup:
+        rate = WarmUp(rate, settings.warmup, power=0.5 if settings.decay == "inverse_sqrt" else 0.0)
     momentum = settings.momentum
     makers: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
-        "adam": lambda: keras.optimizers.Adam(rate),
+        "adam": lambda: keras.optimizers.Adam(rate, beta_2=settings.beta_2),
         "sgd": lambda: keras.optimizers.SGD(rate, momentum),
         "plain_sgd": lambda: keras.optimizers.SGD(rate),
         "nesterov": lambda: keras.optimizers.SGD(rate, momentum, nesterov=True),
@@ -94,7 +101,9 @@ def optimizer(settings: Training, steps_per_epoch: int) -> keras.optimizers.Opti
         "rmsprop": lambda: keras.optimizers.RMSprop(rate),
         "adadelta": lambda: keras.optimizers.Adadelta(rate),
     }
-    return makers[settings.optimizer]()
+    made = makers[settings.optimizer]()
+    made.global_clipnorm = settings.clip_norm
+    return made
 
 
 def fit(

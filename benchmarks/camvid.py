@@ -12,8 +12,6 @@ goes on after the networks that it finished, whose models stand beside that file
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import tempfile
 import time
@@ -23,7 +21,8 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from ann_keras import data, registry, training
-from benchmarks.masks import Limit, Results, Told, judge, overrides
+from benchmarks.masks import judge
+from benchmarks.trainings import Limit, Results, Told, digest, overrides
 
 NETWORKS: dict[str, tuple[str, str | None, int]] = {
     "fcn32s": ("fcn32s", None, 0),
@@ -89,11 +88,6 @@ def chosen(given: argparse.Namespace, parser: argparse.ArgumentParser) -> list[s
         if (start := NETWORKS[name][1]) and start not in names[:place]:
             parser.error(f"--models {given.models}: {name} starts from {start}; name that before it")
     return names
-
-
-def digest(asked: dict[str, Any]) -> str:
-    """A short name of what a network was trained with."""
-    return hashlib.blake2b(json.dumps(asked, sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 def tell(figures: dict[str, Any]) -> None:

@@ -26,7 +26,8 @@ from ann_keras import data, registry, training
 from ann_keras.datasets.masks import pixels
 from ann_keras.datasets.splits import Plan
 from ann_keras.metrics.membranes import mean_scores, membrane_scores
-from benchmarks.masks import Judged, Limit, Results, Told, judge, overrides
+from benchmarks.masks import Judged, judge
+from benchmarks.trainings import Limit, Results, Told, overrides
 
 PLAN = Plan(seed=0, test_fraction=0.2, eval_fraction=0.04)
 SETTINGS: dict[str, Any] = {

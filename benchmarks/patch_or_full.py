@@ -29,7 +29,8 @@ from ann_keras.models.segmentation.fully_convolutional import convert_to_fully_c
 from ann_keras.models.segmentation.stitching import shift_and_stitch
 from ann_keras.registry import Triple
 from ann_keras.task import VOID, Feature, Tensors
-from benchmarks.masks import Limit, Steps, judge, overrides
+from benchmarks.masks import judge
+from benchmarks.trainings import Limit, Steps, overrides
 
 PATCH, STRIDE = lenet5.FIELD, 4
 """Side of a patch in pixels, and what LeNet-5's two subsamplings shrink it by."""

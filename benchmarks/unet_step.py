@@ -23,7 +23,7 @@ import numpy as np
 from ann_keras import data, registry, training
 from ann_keras.datasets.splits import Plan
 from ann_keras.registry import Triple
-from benchmarks.masks import Steps, overrides
+from benchmarks.trainings import Steps, overrides
 
 LIMIT = 1.05
 

@@ -74,6 +74,17 @@ class TransformAnalyzers:
 
         return tft.compute_and_apply_vocabulary(value, default_value=-1, top_k=size, vocab_filename=name)
 
+    def vocabulary(self, words: Any, size: int, tokens: str, name: str) -> tuple[Any, Any]:
+        """The pieces that Beam learns from the training split's words, string [pieces], and their model, string []."""
+        import tensorflow_transform as tft
+
+        from pipelines.vocabulary import Learn, unpacked
+
+        kinds, shapes = [tf.string, tf.string], [[None], []]
+        analyzer = tft.experimental.ptransform_analyzer
+        pieces, model = analyzer([words], Learn(size, tokens), kinds, shapes, name=name)
+        return pieces, unpacked(model)
+
 
 def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> Tensors:
     """Transform's: the task's preprocess."""
@@ -148,7 +159,8 @@ def split(written: Any, task: Task, graph: TransformGraph, memory_mb: int) -> Sp
 
     records = tf.data.TFRecordDataset(paths, "GZIP")
     seen = view(task, transform)
-    return Split(records, seen, task.label.name, memory_mb=memory_mb, mixed=mixed, weigh=task.weigh)
+    more: dict[str, Any] = {"mixed": mixed, "weigh": task.weigh, "batch_tokens": task.batch_tokens}
+    return Split(records, seen, task.label.name, memory_mb=memory_mb, **more)
 
 
 def _splits(fn_args: Any, found: registry.Triple) -> tuple[Split, Split, TransformGraph]:

@@ -99,7 +99,7 @@ def missing_roles(features: Mapping[str, Feature]) -> list[str]:
     return [f"{role} ({kind})" for role, kind in ROLES.items() if role not in features or features[role].kind != kind]
 
 
-def check(model: ModuleType, config: Config) -> None:
+def check(model: ModuleType, config: Config, model_config: Any) -> None:
     """Raises a ValueError where a setting wants what the model's module does not have."""
     if config.inference == "shift_and_stitch" and not hasattr(model, "heat_map"):
         name = model.__name__.rsplit(".", 1)[1]

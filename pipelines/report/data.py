@@ -132,7 +132,7 @@ class ReportData:
         anomalies: what ExampleValidator found, one line each.
         samples: class -> some of its images.
         columns: of a table.
-        target: what a number that is predicted is, and its unit; "" of classes.
+        target: what a number that is predicted is, and its unit; "" of anything else.
         history: metric -> its value after each epoch; "val_" in front of it on the validation split.
         best_epoch: the epoch whose weights were kept, stopped_epoch: the one after which early stopping ended the
             training; both count from 1.

@@ -10,20 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import keras
-import numpy as np
 import tensorflow as tf
 from markupsafe import Markup
 
-from ann_keras import initial_weights, settings
+from ann_keras import settings
 from ann_keras.registry import Triple
 from pipelines import entrypoints, files, results
 from pipelines.components.example_gen import KEY, read_counts
 from pipelines.components.validation import read_anomalies
-from pipelines.report import coefficients, columns, resampling, tuning
-from pipelines.report import sections as report_sections
-from pipelines.report.data import BadExamples, Column, ReportData, Section
-from pipelines.report.exported import BATCH, Exported, labelled, records
+from pipelines.report import columns, own, resampling, tuning
+from pipelines.report.data import BadExamples, Column, ReportData
+from pipelines.report.exported import BATCH, bounded, records
 from pipelines.report.remarks import remarks
 from pipelines.report.render import write as write_page
 from serving.export import parsing_spec
@@ -33,11 +30,8 @@ Value = TypeVar("Value")
 SUMMARY, PAGE = "summary.json", "report.html"
 SAMPLES = 5
 """Pictures of each class."""
-TRAINING_ROWS = 100
-"""Rows of the training split that a task's own section on it may choose from."""
-COLUMN_ROWS, UNIT_ROWS, CELLS = 20_000, 10_000, 4_000_000
-"""At most so many rows of the training split are described by column, rows of the test split searched for the values
-that units stand for, and values of either."""
+COLUMN_ROWS = 20_000
+"""At most so many rows of the training split are described by column."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +132,7 @@ def gather(
         anomalies=read_anomalies(str(folders["anomalies"])),
         samples=_samples(str(folders["examples"]), triple),
         columns=_columns(str(folders["examples"]), triple),
-        target="" if label.classes else label.description or label.name,
+        target=label.description or label.name if label.kind == "number" else "",
         history=_leading_first(fit["history"], triple),
         best_epoch=fit["best_epoch"] + 1 if stopped else None,
         stopped_epoch=stopped if 0 < stopped < triple.training.epochs else None,
@@ -151,7 +145,7 @@ def gather(
         reused=set(seconds.get("reused", ())),
         tuning=results.read_trials(str(folders["tuner_results"])) if "tuner_results" in folders else None,
         tuning_curves=tuning.read(folders["tuner_results"]) if "tuner_results" in folders else Markup(""),
-        sections=[*resampling.sections(folders), *_own_sections(folders, triple)],
+        sections=[*resampling.sections(folders), *own.sections(folders, triple, evaluation)],
     )
 
 
@@ -167,23 +161,21 @@ def _leading_first(metrics: dict[str, Value], triple: Triple) -> dict[str, Value
 
 
 def _columns(uri: str, triple: Triple) -> list[Column]:
-    """The columns of a table in the first rows of the training split, a target that is a number before them."""
-    features = [f for f in (triple.task.label, *triple.task.features) if f.kind in ("number", "text") and not f.shape]
-    if not features:
+    """The columns of a table in the first rows of the training split, a target that is a number before them; of texts
+    that are answered by texts, whose values seldom occur twice, none.
+    """
+    label = triple.task.label
+    features = [f for f in (label, *triple.task.features) if f.kind in ("number", "text") and not f.shape]
+    if not features or label.kind == "text":
         return []
     spec = parsing_spec(features)
     parsed = (
         records(uri, "train")
-        .take(_bounded(COLUMN_ROWS, len(features)))
+        .take(bounded(COLUMN_ROWS, len(features)))
         .batch(BATCH)
         .map(lambda one: tf.io.parse_example(one, spec))
     )
     return columns.read(list(parsed.as_numpy_iterator()), features, triple.task.label.name)
-
-
-def _bounded(rows: int, width: int) -> int:
-    """So many rows of `width` values are read: `rows`, or fewer that hold about `CELLS` values."""
-    return min(rows, max(BATCH, CELLS // width))
 
 
 def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
@@ -202,45 +194,3 @@ def _samples(uri: str, triple: Triple) -> dict[str, list[tuple[bytes, str]]]:
         if all(len(found) == SAMPLES for found in samples.values()):
             break
     return samples
-
-
-def _own_sections(folders: Mapping[str, Path], triple: Triple) -> list[Section]:
-    """What the task shows of the exported model's answers to the test split, and the model of itself."""
-    module = report_sections.for_task(triple.task.name)
-    exported = Exported(folders["model"] / files.SAVED_MODEL, triple.task)
-    made: list[Section] = []
-    if module is not None:
-        uri = str(folders["examples"])
-        answered = exported.answered(uri, triple.settings, triple.dataset_name)
-        made += module.sections(triple.task, module.collect(triple.task, answered))
-        if hasattr(module, "training"):
-            made.append(module.training(triple.task, *labelled(records(uri, "train").take(TRAINING_ROWS), triple.task)))
-    return made + _model_sections(folders, triple, exported)
-
-
-def _model_sections(folders: Mapping[str, Path], triple: Triple, exported: Exported) -> list[Section]:
-    """What a model shows of itself, if its module has `pictures` or `coefficients`."""
-    pictures = getattr(triple.model, "pictures", None)
-    weights = getattr(triple.model, "coefficients", None)
-    if pictures is None and weights is None:
-        return []
-    model = keras.saving.load_model(folders["model"] / initial_weights.MODEL_FILE, compile=False)
-    made = []
-    if pictures is not None and (drawn := pictures(model, triple.task)):
-        made.append(report_sections.model_section(triple.model.PICTURES_TITLE, drawn))
-    if weights is not None and (found := weights(model, triple.task)):
-        made.append(_coefficients(found, triple, exported, str(folders["examples"])))
-    return made
-
-
-def _coefficients(found: dict[str, np.ndarray], triple: Triple, exported: Exported, uri: str) -> Section:
-    """The weights by the names of units, which the first rows of the test split tell."""
-    task = triple.task
-    units = task.inputs[0].classes
-    serialized = list(records(uri, "test").take(_bounded(UNIT_ROWS, len(units))).as_numpy_iterator())
-    spec = parsing_spec(task.features)
-    raw = {name: value.numpy() for name, value in tf.io.parse_example(serialized, spec).items()}
-    prepared = exported.prepare(serialized)
-    names = coefficients.unit_names(units, task.features, prepared[task.inputs[0].name], raw)
-    deviation = float(prepared["scale"][0, 1]) if "scale" in prepared else None
-    return coefficients.section(found, names, deviation)

@@ -170,9 +170,9 @@ def _data(data: ReportData) -> Markup:
     if data.counts:
         splits = list(data.counts.values())
         rows = [[name, *(split.get(name, 0) for split in splits)] for name in data.classes]
-        if not data.target:
+        if len(data.classes) > 1:
             rows.append(["all", *(sum(split.values()) for split in splits)])
-        head = "" if data.target else "class"
+        head = "class" if len(data.classes) > 1 else ""
         counts = blocks.table([head, *data.counts, "all"], [[*row, sum(row[1:])] for row in rows])
     module = blocks.environment().get_template("data.html.jinja").module
     described = columns.table(data.columns, sum(data.counts.get("train", {}).values()))

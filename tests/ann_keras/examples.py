@@ -24,8 +24,10 @@ MASKED_BATCH = 4
 """So many where each has thousands of labels."""
 SCENES = 120
 """So many scenes are drawn, in place of all of the default dataset."""
-QUICK = ("unet",)
-"""Of the models that answer every pixel, those that the fast battery runs over."""
+QUICK = ("unet", "transformer")
+"""Of the models that answer every pixel, or a sequence, those that the fast battery runs over."""
+LONG = ("semantic_segmentation", "sequence_to_sequence")
+"""Tasks whose models take long."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class Case:
 
     @property
     def slow_marks(self) -> tuple[pytest.MarkDecorator, ...]:
-        """Of what takes long with pixels."""
-        return (pytest.mark.slow,) if self.task == "semantic_segmentation" else ()
+        """Of what takes long with pixels and sequences."""
+        return (pytest.mark.slow,) if self.task in LONG else ()
 
     @property
     def size(self) -> int:

@@ -27,7 +27,7 @@ know a scene by heart."""
 
 every_name = pytest.mark.parametrize("case", CASES, ids=str)
 every_case = pytest.mark.parametrize("case", MARKED_CASES)
-slow_with_pixels = pytest.mark.parametrize(
+slow_where_long = pytest.mark.parametrize(
     "case", [pytest.param(case, id=str(case), marks=case.slow_marks) for case in CASES]
 )
 
@@ -141,6 +141,8 @@ def test_learns_one_batch_by_heart(case: Case) -> None:
     assert after["loss"] < before["loss"] / 4
     if "accuracy" in after:
         assert after["accuracy"] == 1
+    if "token_accuracy" in after:
+        assert after["token_accuracy"] > 0.95
     if "pixel_accuracy" in after:
         shares = np.unique(case.batch[1], return_counts=True)[1] / case.batch[1].size
         # Below the entropy of the classes lies what knows where they are.
@@ -148,7 +150,7 @@ def test_learns_one_batch_by_heart(case: Case) -> None:
         assert after["pixel_accuracy"] > 0.9 or case.model in COARSE
 
 
-@slow_with_pixels
+@slow_where_long
 def test_same_seed_same_weights(case: Case) -> None:
     triple = dataclasses.replace(
         case.triple, training=dataclasses.replace(case.triple.training, epochs=2, batch_size=16)
@@ -171,7 +173,7 @@ def test_keras_file_answers_the_same(case: Case, tmp_path: Path) -> None:
     assert json.loads(again.to_json())["config"] == json.loads(model.to_json())["config"]
 
 
-@slow_with_pixels
+@slow_where_long
 def test_exported_signatures_answer_the_same(case: Case, tmp_path: Path) -> None:
     model, _, _ = _overfitted(case)
     task, transform, path = case.triple.task, case.data.transform, str(tmp_path / "saved")

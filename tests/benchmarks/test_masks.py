@@ -13,9 +13,9 @@ from ann_keras.models.segmentation import unet
 from ann_keras.models.segmentation.fully_convolutional import convert_to_fully_convolutional
 from ann_keras.task import VOID, Feature
 from ann_keras.tasks.pixel_augmentation import cut_patches
-from benchmarks.camvid import digest
-from benchmarks.masks import Judged, Limit, Results, overrides
+from benchmarks.masks import Judged
 from benchmarks.patch_or_full import PATCH, ask, dense
+from benchmarks.trainings import Limit, Results, digest, overrides
 from benchmarks.unet_step import plain
 
 

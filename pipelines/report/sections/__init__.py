@@ -5,9 +5,12 @@ A module here offers
     collect(task, answered) -> its own dataclass of examples
     sections(task, examples) -> list[Section]
     training(task, keys, raw) -> Section
+    inside(task, model, examples, prepare) -> list[Section]
 
-the last where it shows examples of the training split otherwise than by their class, and `for_task` finds it. A task
-without a module has the sections that every report has.
+the third where it shows examples of the training split otherwise than by their class, the last where the Keras model
+that was trained can say more of the `examples` than the exported one: `prepare` makes, of their places in the test
+split, what the graph that prepares inputs gives. `for_task` finds the module. A task without one has the sections that
+every report has.
 """
 
 from __future__ import annotations
@@ -17,13 +20,16 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.report import blocks, pictures
 from pipelines.report.data import Section
 from pipelines.report.importance import Ask
+
+if TYPE_CHECKING:
+    from pipelines.results import EvaluationResult
 
 STRONGEST = 0.99
 """The quantile of a model's weights that gets the full colour."""
@@ -36,11 +42,12 @@ class Answered:
     Attributes:
         keys: one per example.
         inputs: raw values by feature, one per example.
-        labels: raw, int64 or float32 [examples].
+        labels: raw, int64 or float32 [examples], or bytes.
         answers: what postprocess names, one per example.
         ask: the exported model, for other inputs.
         settings: of the triple, by name.
         dataset: its name.
+        evaluation: what the Evaluator found on the split; None where there was none.
     """
 
     keys: Sequence[str]
@@ -50,6 +57,7 @@ class Answered:
     ask: Ask
     settings: Mapping[str, Any]
     dataset: str = ""
+    evaluation: EvaluationResult | None = None
 
 
 def for_task(task_name: str) -> ModuleType | None:

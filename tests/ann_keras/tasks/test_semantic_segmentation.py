@@ -77,11 +77,11 @@ def test_one_class_is_too_few() -> None:
 def test_shift_and_stitch_wants_a_heat_map(model: ModuleType) -> None:
     config = Config(inference="shift_and_stitch")
     if "fcn" in model.__name__:
-        check(model, config)
+        check(model, config, model.Config())
     else:
         with pytest.raises(ValueError, match=r"inference='shift_and_stitch': \w+ has no coarse heat map; fcn32s, "):
-            check(model, config)
-    check(model, Config())
+            check(model, config, model.Config())
+    check(model, Config(), model.Config())
 
 
 def test_what_it_asks_for() -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import tensorflow as tf
 
-from pipelines.report import gather
+from pipelines.report import exported, gather
 from tests.pipelines.report import example, tables
 
 
@@ -41,4 +41,4 @@ def test_images_have_no_columns(tmp_path):
 
 
 def test_a_wide_table_is_read_in_fewer_rows():
-    assert [gather._bounded(20_000, width) for width in (10, 1000, 10**6)] == [20_000, 4000, 256]
+    assert [exported.bounded(20_000, width) for width in (10, 1000, 10**6)] == [20_000, 4000, 256]

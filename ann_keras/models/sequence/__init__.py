@@ -1,0 +1,1 @@
+"""Models that turn a sequence of tokens into another."""
