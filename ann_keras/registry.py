@@ -35,6 +35,9 @@ MODELS = {
     "unet": "ann_keras.models.segmentation.unet",
     "segnet": "ann_keras.models.segmentation.segnet",
     "nin_segmenter": "ann_keras.models.segmentation.nin_segmenter",
+    "seq2seq": "ann_keras.models.sequence.seq2seq",
+    "seq2seq_attention": "ann_keras.models.sequence.seq2seq_attention",
+    "transformer": "ann_keras.models.sequence.transformer",
 }
 
 DATASETS = {
@@ -44,12 +47,15 @@ DATASETS = {
     "iris": "ann_keras.datasets.iris",
     "diabetes": "ann_keras.datasets.diabetes",
     "shapes": "ann_keras.datasets.shapes",
+    "dates": "ann_keras.datasets.dates",
     "camvid": "ann_keras.datasets.builders.camvid",
     "isbi2012": "ann_keras.datasets.builders.isbi2012",
+    "multi30k": "ann_keras.datasets.builders.multi30k",
     "tfds": "ann_keras.datasets.tfds_source",
     "images": "ann_keras.datasets.image_folder",
     "masks": "ann_keras.datasets.mask_folder",
     "csv": "ann_keras.datasets.csv_file",
+    "text": "ann_keras.datasets.text_files",
 }
 """A name, or the scheme of `scheme:argument`."""
 
@@ -82,8 +88,15 @@ LABS = {
 }
 """Experiments of `ann lab`, in the order of the course."""
 
-SCHEMES = {"tfds": "tfds:NAME", "images": "images:PATH", "masks": "masks:PATH", "csv": "csv:PATH"}
-"""How the datasets that take an argument are spelt."""
+SCHEMES = {
+    "multi30k": "multi30k[:SOURCE-TARGET]",
+    "tfds": "tfds:NAME",
+    "images": "images:PATH",
+    "masks": "masks:PATH",
+    "csv": "csv:PATH",
+    "text": "text:PATH",
+}
+"""How the datasets that take an argument are spelt; one in brackets may be left out."""
 
 
 @dataclass(frozen=True)
@@ -205,12 +218,13 @@ def open_dataset(name: str) -> Dataset:
         ValueError: for an unknown name, a missing argument, or a source that cannot be read.
     """
     scheme, _, argument = name.partition(":")
-    takes_argument = scheme in SCHEMES
-    if scheme not in DATASETS or takes_argument != bool(argument):
+    spelling = SCHEMES.get(scheme, "")
+    fits = "[" in spelling or bool(argument) == bool(spelling)
+    if scheme not in DATASETS or not fits:
         legal = [SCHEMES.get(known, known) for known in DATASETS]
         raise ValueError(f"unknown dataset {name!r}; the datasets are {', '.join(legal)}")
     module = importlib.import_module(DATASETS[scheme])
-    opened: Dataset = module.load(argument) if takes_argument else module.load()
+    opened: Dataset = module.load(argument) if argument else module.load()
     return opened
 
 

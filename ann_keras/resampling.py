@@ -10,7 +10,7 @@ import numpy as np
 
 from ann_keras import data
 from ann_keras.data import Rows
-from ann_keras.datasets import splits
+from ann_keras.datasets import grouped, splits
 from ann_keras.datasets.base import Dataset, DatasetError, Index, named_index
 from ann_keras.datasets.splits import Plan
 
@@ -28,6 +28,7 @@ class Pool:
         classes: names of the labels, for messages.
         fingerprint: changes when any example does.
         contains: bool [rows, classes], the classes that a row holds; None where each has the one of its label.
+        groups: int64 [rows], what stays on one side; None where each row stands for itself.
     """
 
     rows: Rows
@@ -36,6 +37,7 @@ class Pool:
     classes: tuple[str, ...] = ()
     fingerprint: str = ""
     contains: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -43,7 +45,8 @@ class Pool:
     @property
     def index(self) -> Index:
         """What splits are drawn from; no row has an official one."""
-        return Index(self.keys, self.labels, np.full(len(self), "", object), self.classes, self.contains)
+        official = np.full(len(self), "", object)
+        return Index(self.keys, self.labels, official, self.classes, self.contains, self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,8 @@ def pool(dataset: Dataset) -> Pool:
         raise DatasetError(f"{dataset.name}: {len(everything)} examples where the index has {len(index)}")
     places = np.flatnonzero(wanted)
     kept = index.take(places)
-    return Pool(everything.take(places), kept.keys, kept.labels, kept.names, dataset.fingerprint(), kept.contains)
+    rows, stamp = everything.take(places), dataset.fingerprint()
+    return Pool(rows, kept.keys, kept.labels, kept.names, stamp, kept.contains, kept.groups)
 
 
 def check(rows: int, method: str, count: int | None) -> int:
@@ -111,13 +115,26 @@ def rounds(examples: Pool, method: str, count: int | None, plan: Plan) -> Iterat
         else:
             # What the whole cannot be divided into, no round can.
             _divide(examples, np.arange(len(examples)), plan, plan.small_classes)
-            drawn = splits.bootstrap(examples.keys, None, total, plan.seed)
-            pairs = splits.leave_one_out(total) if method == "leave_one_out" else drawn
+            leave_out = method == "leave_one_out"
+            pairs = _left_out(examples.index) if leave_out else _bootstrap(examples.index, total, plan.seed)
     except ValueError as error:
         raise DatasetError(str(error)) from None
     # Chance may leave a class fewer rows than both sides need, which is no reason to end: it is then trained on.
     small = plan.small_classes if method == "k_fold" or plan.small_classes != "error" else "train"
     return _carved(examples, pairs, plan, small)
+
+
+def _left_out(index: Index) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each row, and the rows outside of its group."""
+    for others, row in splits.leave_one_out(len(index)):
+        yield others if index.groups is None else others[index.groups[others] != index.groups[row]], row
+
+
+def _bootstrap(index: Index, rounds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows of the groups that were drawn, and those of the others."""
+    each, place = grouped.one_each(index)
+    for drawn, out in splits.bootstrap(each.keys, None, rounds, seed):
+        yield grouped.rows_of(drawn, place), np.sort(grouped.rows_of(out, place))
 
 
 def _carved(examples: Pool, pairs: Any, plan: Plan, small_classes: str) -> Iterator[Round]:

@@ -86,7 +86,7 @@ def predict(
     try:
         with _client(model, url, grpc, root) as client:
             request = request or _request(_served(model, client), inputs)
-            columns = client.predict(request.inputs)
+            columns = _answers(client, request)
     except ServingError as error:
         raise click.ClickException(str(error)) from error
     _tell(model, description, request.names, columns, as_json)
@@ -107,12 +107,30 @@ def _request(features: Sequence[Any], inputs: Sequence[str]) -> Any:
         raise UsageError(str(error)) from error
 
 
+def _answers(client: Any, request: Any) -> dict[str, Any]:
+    """The outputs by name, asked for in parts where the request says so; each part's sequences are as long as its
+    longest.
+    """
+    count, at_once = len(request.names), request.at_once or len(request.names)
+    if count <= at_once:
+        found: dict[str, Any] = client.predict(request.inputs)
+        return found
+    joined: dict[str, list[Any]] = {}
+    for start in range(0, count, at_once):
+        part = {name: values[start : start + at_once] for name, values in request.inputs.items()}
+        for name, column in client.predict(part).items():
+            joined.setdefault(name, []).extend(column)
+    return joined
+
+
 def _tell(
     model: str, description: dict[str, Any], names: Sequence[str], columns: dict[str, Any], as_json: bool
 ) -> None:
     """Prints the answers."""
     if as_json:
-        rows = [{name: values[row] for name, values in columns.items()} for row in range(len(names))]
+        from serving.decoding import trimmed
+
+        rows = [trimmed({name: values[row] for name, values in columns.items()}) for row in range(len(names))]
         click.echo(json.dumps(rows, default=_plain))
         return
     for name, answer in zip(names, mask_files.decoded(model, description, columns), strict=True):
@@ -146,7 +164,8 @@ def _features(model: str, description: dict[str, Any]) -> Sequence[Any] | None:
     if model not in registry.MODELS:
         raise UsageError(f"unknown model {model!r}; the models are {', '.join(registry.MODELS)}")
     (task, *others) = registry.constants(registry.MODELS[model])["TASKS"]
-    features = [Feature(role, kind) for role, kind in _roles(task).items() if role != "label"]
+    *read, _ = _roles(task).items()  # the last one is what is asked for
+    features = [Feature(role, kind) for role, kind in read]
     return None if others or not features else features
 
 

@@ -20,6 +20,7 @@ from ann_keras import analysis, initial_weights, registry, training
 from ann_keras.data import Split, view
 from ann_keras.task import VOID, Feature, Task, Tensors
 from pipelines import files, progress
+from serving import loading
 from serving.export import export, parsing_spec
 
 # On TensorFlow 2.21, Python's last garbage collection after an analysis by TensorFlow Transform crashes the process.
@@ -101,7 +102,7 @@ class TransformGraph(tf.Module):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self.loaded = tf.saved_model.load(path)
+        self.loaded = loading.load(path)
         ((self.inputs,), _) = self.loaded.transform_fn.structured_input_signature
 
     def __call__(self, raw: Tensors) -> Tensors:

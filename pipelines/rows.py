@@ -1,9 +1,10 @@
-"""INPUTs of `ann predict` where a model reads several columns: rows as JSON, in a file, or as pairs."""
+"""INPUTs of `ann predict`: rows of several columns as JSON, in a file, or as pairs; texts, also the lines of a file."""
 
 from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from serving.encoding import encode
 
 MOST_NAME = 60
 """Characters of an INPUT that stand before its answer."""
+TEXTS = 64
+"""At most so many texts are asked about at a time: an answer to each is searched for."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,12 @@ class Request:
     Attributes:
         names: of the examples, as they stand before their answers.
         inputs: a batch by feature.
+        at_once: how many are asked about at a time; 0 for all.
     """
 
     names: tuple[str, ...]
     inputs: dict[str, list[Any]]
+    at_once: int = 0
 
 
 def request(features: Sequence[Feature], given: Sequence[str]) -> Request:
@@ -38,11 +43,15 @@ def request(features: Sequence[Feature], given: Sequence[str]) -> Request:
         features: what the model reads.
         given: where there are several features, or one number, an INPUT is a JSON object with a value by column, @FILE
             with such objects (one, a list, or one a line), or COLUMN=VALUE,... with the quoting of a CSV file. Else,
-            and for a number alone, it is the value itself, as `encode` takes it.
+            and for a number alone, it is the value itself, as `encode` takes it. A text alone is also @FILE with one a
+            line, and @- for standard input; @@ begins a text that begins with @.
 
     Raises:
         ValueError: naming the INPUT and what is wrong with it.
     """
+    if [feature.kind for feature in features] == ["text"]:
+        named = [one for text in given for one in _texts(text)]
+        return Request(tuple(name for name, _ in named), encode(features, [text for _, text in named]), TEXTS)
     if not any(_is_rows(features, text) for text in given):
         return Request(tuple(given), encode(features, given))
     rows = [row for text in given for row in _rows(features, text)]
@@ -55,6 +64,31 @@ def request(features: Sequence[Feature], given: Sequence[str]) -> Request:
         for feature, values in encoded.items():
             inputs[feature] += values
     return Request(tuple(name for name, _ in rows), inputs)
+
+
+def _texts(given: str) -> list[tuple[str, str | bytes]]:
+    """The texts of one INPUT, and what each is called: a line of a file ends in a line feed, whatever else it holds."""
+    if given.startswith("@") and not given.startswith("@@"):
+        lines = _content(given[1:]).removesuffix(b"\n").split(b"\n")
+        if lines == [b""]:
+            raise ValueError(f"{given} is empty; expected a text a line")
+        return [(f"{given[1:]}:{number}", line.removesuffix(b"\r")) for number, line in enumerate(lines, start=1)]
+    text = given.removeprefix("@") if given.startswith("@@") else given
+    # Arguments that are no UTF-8 come as halves of surrogate pairs, which cannot be printed.
+    shown = " ".join(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
+    return [(_short("".join(one if one.isprintable() else " " for one in shown)), text)]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 3]}..."
+
+
+def _content(path: str) -> bytes:
+    """What a file holds; "-" is standard input."""
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"@{path} cannot be read: {error.strerror}") from None
 
 
 def _is_rows(features: Sequence[Feature], text: str) -> bool:
@@ -70,7 +104,7 @@ def _rows(features: Sequence[Feature], text: str) -> list[tuple[str, Any]]:
         return [(text, text)]
     if text.startswith("@"):
         return [(f"{text[1:]}:{number}", row) for number, row in _file(text[1:])]
-    name = text if len(text) <= MOST_NAME else f"{text[: MOST_NAME - 3]}..."
+    name = _short(text)
     if text.lstrip().startswith("{"):
         return [(name, _object(text, name))]
     return [(name, _pairs(features, text, name))]
@@ -79,9 +113,7 @@ def _rows(features: Sequence[Feature], text: str) -> list[tuple[str, Any]]:
 def _file(path: str) -> list[tuple[int, dict[str, Any]]]:
     """The objects of a file, each with its number or, where they are lines, that of its line."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"@{path} cannot be read: {error.strerror}") from None
+        text = _content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"@{path} is not UTF-8") from None
     try:

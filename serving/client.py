@@ -6,6 +6,7 @@ Example:
         columns = client.predict(encode(features, ["digit.png"]))
     decode({"classes": classes}, columns)  # [Classification(label="7", probabilities={...})]
     # of a model of numbers: [Number(value=131.7, low=109.4, high=154.0)]
+    # of a model of texts, asked encode(features, ["A man is walking."]): [Translation(text="Ein Mann geht.", ...)]
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from serving.addresses import Tls
 from serving.async_client import DEFAULT_SIGNATURE, AsyncClient
-from serving.decoding import Boxes, Classification, Mask, Number, Text, decode
+from serving.decoding import Boxes, Classification, Mask, Number, Text, Translation, decode
 from serving.encoding import encode
 from serving.errors import Code, ServingError
 from serving.messages import Class, Metadata, Signature, TensorInfo
@@ -38,6 +39,7 @@ __all__ = [
     "TensorInfo",
     "Text",
     "Tls",
+    "Translation",
     "decode",
     "encode",
 ]

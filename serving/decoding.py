@@ -1,4 +1,4 @@
-"""From the outputs of a model to typed answers: a class, a number, a mask, boxes or text for each example.
+"""From the outputs of a model to typed answers: a class, a number, a mask, boxes, a text or a translation for each.
 
 What kind of answer it is, its names tell: they are those that the tasks' `postprocess` gives. A new kind costs a
 dataclass, the function that reads it from one example's outputs, and an entry in `_DECODERS`.
@@ -105,7 +105,30 @@ class Text:
         return self.text
 
 
-Answer = Classification | Number | Mask | Boxes | Text | dict[str, Any]
+@dataclass(frozen=True, eq=False)
+class Translation:
+    """A text for a text.
+
+    Attributes:
+        text: the best answer.
+        candidates: the answers that were found, best first, each with its score: its log-probability over the penalty
+            of its length.
+        tokens, source_tokens: what answer and source are made of, their ends included.
+        alignment: float32 [tokens, source tokens] in [0, 1], how much each token of the answer attends to each of the
+            source.
+    """
+
+    text: str
+    candidates: tuple[tuple[str, float], ...]
+    tokens: tuple[str, ...]
+    source_tokens: tuple[str, ...]
+    alignment: np.ndarray
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Answer = Classification | Number | Mask | Boxes | Text | Translation | dict[str, Any]
 
 
 def decode(description: Mapping[str, Any], columns: Columns) -> list[Answer]:
@@ -117,8 +140,8 @@ def decode(description: Mapping[str, Any], columns: Columns) -> list[Answer]:
         columns: what `Client.predict` returned.
 
     Returns:
-        A Classification, Number (with `low` and `high` where the model gives an interval), Mask, Boxes or Text for each
-        example, or the outputs by name where they are none.
+        A Classification, Number (with `low` and `high` where the model gives an interval), Mask, Boxes, Text or
+        Translation for each example, or the outputs by name where they are none.
 
     Raises:
         ValueError: naming the output that does not hold what its name says.
@@ -170,6 +193,38 @@ def _decode_text(row: Row, classes: tuple[str, ...]) -> Text:
     return Text(_text(row["text"]))
 
 
+def _decode_translation(row: Row, classes: tuple[str, ...]) -> Translation:
+    row = trimmed(row)
+    candidates = [_text(text) for text in row["candidates"]]
+    if len(candidates) != len(row["scores"]):
+        raise ValueError(f"{len(row['scores'])} scores stand beside {len(candidates)} candidates")
+    tokens, source_tokens = (tuple(map(_text, row[name])) for name in ("tokens", "source_tokens"))
+    scored = zip(candidates, np.asarray(row["scores"], np.float64).tolist(), strict=True)
+    return Translation(_text(row["translation"]), tuple(scored), tokens, source_tokens, row["alignment"])
+
+
+def trimmed(row: Row) -> dict[str, Any]:
+    """The outputs for one example without what a batch adds to sequences that are shorter than its longest.
+
+    Args:
+        row: where it has "tokens", "source_tokens" and "alignment", float [tokens, source tokens], the texts that are
+            empty at the end of the former go, and the rows and columns that stand for them.
+    """
+    if not row.keys() >= {"tokens", "source_tokens", "alignment"}:
+        return dict(row)
+    tokens, source = (_until_padding(row[name]) for name in ("tokens", "source_tokens"))
+    alignment = np.asarray(row["alignment"], np.float32)
+    if alignment.shape != (len(row["tokens"]), len(row["source_tokens"])):
+        shape = [len(row["tokens"]), len(row["source_tokens"])]
+        raise ValueError(f"output 'alignment' is [tokens, source tokens] = {shape}, not {list(alignment.shape)}")
+    return {**row, "tokens": tokens, "source_tokens": source, "alignment": alignment[: len(tokens), : len(source)]}
+
+
+def _until_padding(tokens: Sequence[Any]) -> list[Any]:
+    count = max((place for place, token in enumerate(tokens, start=1) if len(token)), default=0)
+    return list(tokens[:count])
+
+
 def _decode_other(row: Row, classes: tuple[str, ...]) -> dict[str, Any]:
     return {name: _plain(value) for name, value in row.items()}
 
@@ -178,6 +233,7 @@ _DECODERS: dict[tuple[str, ...], Callable[[Row, tuple[str, ...]], Answer]] = {
     ("label", "classes", "probabilities"): _decode_classification,
     ("boxes", "scores", "labels"): _decode_boxes,
     ("mask_bytes",): _decode_mask,
+    ("translation", "candidates", "scores", "tokens", "source_tokens", "alignment"): _decode_translation,
     ("text",): _decode_text,
     ("value",): _decode_number,
 }

@@ -30,7 +30,9 @@ def encode(features: Iterable[Feature], items: Iterable[Any]) -> dict[str, list[
             names or the names of their columns. An image is a file's path, the bytes of one, or an array uint8
             [height, width] or [height, width, channels]. A number or a tensor is an array, a (nested) list, a number,
             text that holds one as JSON does, or the path of a .npy file. A label is a class's name or index. A text is
-            a str, bytes, or the Path of a file. A number or a text that is optional may be None or not there.
+            a str, bytes (of any kind: where they are no UTF-8 is for the model to say), or the Path of a file; one that
+            is empty is missing, unless it is an item by itself. A number or a text that is optional may be None or not
+            there.
 
     Returns:
         A batch per feature: in it a number that is missing is NaN, and a text is empty.
@@ -49,6 +51,9 @@ def encode(features: Iterable[Feature], items: Iterable[Any]) -> dict[str, list[
         if not isinstance(item, Mapping) and len(named) != 1:
             known = shown(list(inputs))
             raise ValueError(f"an example is a mapping with a value for each of {known}, not {item!r:.80}")
+        if isinstance(item, str | bytes) and not item and named[0].kind == "text":
+            inputs[named[0].name].append(item)
+            continue
         values = names.values(item) if isinstance(item, Mapping) else {named[0].name: item}
         for feature in named:
             inputs[feature.name].append(encode_value(feature, values.get(feature.name)))

@@ -33,6 +33,8 @@ class Index:
             and "" where they did not.
         names: of the classes, by index; () of a number.
         contains: bool [rows, classes], the classes that a row holds; None where each has the one of its label.
+        groups: int64 [rows]; rows of one number stay on one side of every split, as near-duplicates must. None where
+            each row stands for itself.
     """
 
     keys: np.ndarray
@@ -40,6 +42,7 @@ class Index:
     official: np.ndarray
     names: tuple[str, ...] = ()
     contains: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -50,7 +53,8 @@ class Index:
             # Of millions of keys no second copy.
             return self
         contains = None if self.contains is None else self.contains[rows]
-        return Index(self.keys[rows], self.labels[rows], self.official[rows], self.names, contains)
+        groups = None if self.groups is None else self.groups[rows]
+        return Index(self.keys[rows], self.labels[rows], self.official[rows], self.names, contains, groups)
 
 
 @dataclass(frozen=True)

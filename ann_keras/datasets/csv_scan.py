@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from ann_keras.datasets import csv_reading, csv_records
+from ann_keras.datasets import csv_reading, csv_records, keyed
 from ann_keras.datasets.base import DatasetError
 from ann_keras.datasets.csv_reading import Layout
 from ann_keras.datasets.csv_records import Block
@@ -23,7 +23,6 @@ from ann_keras.datasets.csv_records import Block
 MOST_CLASSES = 1000
 GZ_SHARDS = 8
 """A .gz cannot be entered in the middle: who reads a shard of it unpacks all that comes before, so it has few."""
-DIGEST_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Scan:
 
     def keys(self) -> np.ndarray:
         """Str [rows], unique."""
-        return keys(self.digests, self.repeated, self.times)
+        return keyed.of_digests(self.digests, self.repeated, self.times)
 
 
 @functools.lru_cache(maxsize=2)
@@ -92,38 +91,16 @@ def scan(places: tuple[Layout, ...], label: str, numeric: bool, stamp: str) -> S
             values.append(csv_reading.numbers(strings)[0] if numeric else _codes(strings, names, label))
         spans += _joined(found) if place.path.endswith(".gz") else found
     every = np.concatenate(digests)
-    repeated, times = _repeats(every)
+    repeated, times = keyed.repeats(every)
     return Scan(every, np.concatenate(values), tuple(names)[1:], tuple(spans), repeated, times)  # type: ignore[arg-type]
 
 
 def record_digests(block: Block) -> np.ndarray:
     """Digests, uint64 [records], of the bytes of records: BLAKE2b."""
     view = memoryview(block.data)
-    blake = functools.partial(hashlib.blake2b, digest_size=DIGEST_BYTES)
+    blake = functools.partial(hashlib.blake2b, digest_size=keyed.DIGEST_BYTES)
     bounds = zip(block.starts.tolist(), block.ends.tolist(), strict=True)
     return np.frombuffer(b"".join([blake(view[start:end]).digest() for start, end in bounds]), ">u8").astype(np.uint64)
-
-
-def keys(digests: np.ndarray, repeated: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Keys, str [rows]: digests in hexadecimal, and after a "-" how often the record has come before."""
-    digits = np.frombuffer(digests.astype(">u8").tobytes().hex().encode(), f"S{2 * DIGEST_BYTES}")
-    if not len(repeated):
-        return digits.astype(f"U{2 * DIGEST_BYTES}")
-    found = digits.astype(f"U{2 * DIGEST_BYTES + 1 + len(str(times.max()))}")
-    found[repeated] = np.char.add(np.char.add(found[repeated], "-"), times.astype(str))
-    return found
-
-
-def _repeats(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(digests, kind="stable")
-    ascending = digests[order]
-    is_first = np.append(True, ascending[1:] != ascending[:-1])
-    run = np.flatnonzero(is_first)
-    times = np.arange(len(order)) - np.repeat(run, np.diff(np.append(run, len(order))))
-    later = np.flatnonzero(times)
-    rows = order[later]
-    by_row = np.argsort(rows)
-    return rows[by_row], times[later][by_row]
 
 
 def _codes(strings: Any, names: dict[str | None, int], label: str) -> np.ndarray:

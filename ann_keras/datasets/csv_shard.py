@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ann_keras.datasets import csv_reading, csv_records, csv_scan
+from ann_keras.datasets import csv_reading, csv_records, csv_scan, keyed
 from ann_keras.datasets.base import Table, TableShard
 from ann_keras.datasets.csv_label import Label
 from ann_keras.datasets.csv_records import Block
@@ -42,7 +42,7 @@ class CsvShard(TableShard):
         row = self.start
         for block in csv_records.blocks(place.path, place.delimiter, span.begin, span.first_line, span.end):
             here = (repeated >= row) & (repeated < row + len(block))
-            keys = csv_scan.keys(csv_scan.record_digests(block), repeated[here] - row, times[here])
+            keys = keyed.of_digests(csv_scan.record_digests(block), repeated[here] - row, times[here])
             yield self._table(block, keys)
             row += len(block)
 

@@ -1,7 +1,8 @@
 """Splits: stratified hold-out, k-fold, leave-one-out and the bootstrap, deterministic in a seed and the rows' keys.
 
 A row's place is drawn from a keyed hash of its key (BLAKE2b) and never from its position, so that neither the order of
-the rows nor the number of shards or workers changes a split. Scripts and the pipeline call the same functions.
+the rows nor the number of shards or workers changes a split. Scripts and the pipeline call the same functions. A plan
+divides groups of rows where an index has them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ann_keras.datasets import iterative, keyed
+from ann_keras.datasets import grouped, iterative, keyed
 from ann_keras.datasets.apportion import apportion, exact_fractions, smallest_class
 from ann_keras.datasets.base import DatasetError, Index
 
@@ -238,23 +239,19 @@ class Plan:
             fractions: the share of each split; they sum to 1.
             small_classes: in place of the plan's; None for that.
         """
-        small = small_classes or self.small_classes
-        return hold_out(
-            index.keys, index.labels, fractions, self.seed, self.stratify, small, index.names, self._contained(index)
+        each, place = grouped.one_each(index)
+        small = "best_effort" if grouped.by_size(index) else small_classes or self.small_classes
+        split = hold_out(
+            each.keys, each.labels, fractions, self.seed, self.stratify, small, each.names, self._contained(each)
         )
+        return split[place]
 
     def k_fold(self, index: Index, folds: int) -> np.ndarray:
         """`k_fold` of the rows of an index as the plan wants it."""
-        return k_fold(
-            index.keys,
-            index.labels,
-            folds,
-            self.seed,
-            self.stratify,
-            self.small_classes,
-            index.names,
-            self._contained(index),
-        )
+        each, place = grouped.one_each(index)
+        small = "best_effort" if grouped.by_size(index) else self.small_classes
+        fold = k_fold(each.keys, each.labels, folds, self.seed, self.stratify, small, each.names, self._contained(each))
+        return fold[place]
 
     def _contained(self, index: Index) -> np.ndarray | None:
         return index.contains if self.by == "contained" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,28 @@ def place() -> str:
     """Where prepared data is looked for, in words."""
     chosen = data_dir()
     return f"TFDS_DATA_DIR={chosen}" if chosen else "~/tensorflow_datasets (TFDS_DATA_DIR is not set)"
+
+
+def prepared(opened: Callable[..., Any], argument: str) -> Any:
+    """The builder that `opened` gives for a `data_dir`, downloaded and prepared where it is not yet.
+
+    Args:
+        opened: a class of builders, or `tfds.builder` of a name.
+        argument: that name, as the user spelt it.
+
+    Raises:
+        DatasetError: for a name that TFDS does not know, and as of `prepare`.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = opened(data_dir=data_dir())
+    except tfds.core.registered.DatasetNotFoundError:
+        raise DatasetError(f"TFDS knows no dataset {argument!r}, and none is prepared in {place()}") from None
+    except Exception as error:  # a bad configuration or version raises whatever the builder thinks fit
+        raise DatasetError(f"TFDS cannot open {argument!r}: {one_line(str(error))[:300]}") from None
+    prepare(builder, argument)
+    return builder
 
 
 def prepare(builder: Any, name: str) -> None:

@@ -25,11 +25,11 @@ def batches(
         directory: of the prepared builder.
         split: its name.
         first, last: places of rows in the split.
-        numbers: keys of features that TFDS decodes.
+        numbers: keys of numbers and texts, which TFDS decodes.
         encoded: keys of images whose bytes are wanted.
 
     Yields:
-        The wanted features by key; object [batch] of bytes for the encoded ones.
+        The wanted features by key, and perhaps others; object [batch] of bytes for texts and the encoded ones.
 
     Raises:
         DatasetError: for files that cannot be read.
@@ -37,10 +37,14 @@ def batches(
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+    builder = tfds.builder_from_directory(directory)
     decoders = {key: tfds.decode.SkipDecoding() for key in encoded} or None
-    data = tfds.builder_from_directory(directory).as_dataset(
+    wanted = dict.fromkeys((*numbers, *encoded), True)
+    # TFDS takes a FeaturesDict apart and none of its subclasses: a Translation is read whole.
+    is_dict = type(builder.info.features) is tfds.features.FeaturesDict
+    data = builder.as_dataset(
         split=tfds.core.ReadInstruction(split, from_=first, to=last, unit="abs"),
-        decoders=tfds.decode.PartialDecoding(dict.fromkeys((*numbers, *encoded), True), decoders=decoders),
+        decoders=tfds.decode.PartialDecoding(wanted, decoders=decoders) if is_dict else decoders,
         read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
         shuffle_files=False,
     )

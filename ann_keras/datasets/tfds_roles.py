@@ -47,6 +47,24 @@ def roles(features: Any, supervised_keys: Any) -> dict[str, str]:
     return found
 
 
+def texts(features: Any, supervised_keys: Any) -> tuple[str, str] | None:
+    """The keys of source and target where the rows are pairs of texts, such as a sentence and its translation.
+
+    That is where the supervised keys are two texts, or else where there are two texts, in their order, and no image.
+
+    Args:
+        features: of a builder's info.
+        supervised_keys: of a builder's info.
+    """
+    from tensorflow_datasets import features as kinds
+
+    found = [key for key, feature in features.items() if isinstance(feature, kinds.Text)]
+    if supervised_keys and len(supervised_keys) == 2 and set(supervised_keys) <= set(found):
+        return supervised_keys[0], supervised_keys[1]
+    has_image = any(isinstance(feature, kinds.Image) for feature in features.values())
+    return (found[0], found[1]) if len(found) == 2 and not has_image else None
+
+
 def image_feature(feature: Any) -> Feature:
     """The image's, from TFDS's."""
     height, width, channels = feature.shape

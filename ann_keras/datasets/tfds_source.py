@@ -1,15 +1,14 @@
-"""Any TensorFlow Datasets name or prepared directory that has an image and a class label or a mask; splits are kept.
+"""Any TensorFlow Datasets name or prepared directory with an image and a class label or a mask, or with two texts.
 
-`tfds:fashion_mnist`, `tfds:name/config:version` or `tfds:PATH`. Prepared data is looked for in TFDS_DATA_DIR
-(~/tensorflow_datasets without it), and downloaded there if it is missing.
+Splits are kept. `tfds:fashion_mnist`, `tfds:name/config:version` or `tfds:PATH`. Prepared data is looked for in
+TFDS_DATA_DIR (~/tensorflow_datasets without it), and downloaded there if it is missing.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,9 @@ import numpy as np
 
 from ann_keras.datasets import images, masks, tfds_preparing, tfds_reading, tfds_roles
 from ann_keras.datasets.base import Dataset, DatasetError, Index, Row, Shard
-from ann_keras.datasets.tfds_reading import one_line
+from ann_keras.datasets.tfds_prepared import PreparedDataset, row_key, row_keys
+from ann_keras.datasets.tfds_texts import TfdsTexts
 from ann_keras.task import Feature
-
-OFFICIAL = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
-"""Names of splits, and what they are. Others ("unsupervised", "extra") are left out if there is a "train"."""
 
 SHARD_ROWS = 4096
 
@@ -54,26 +51,17 @@ class TfdsShard(Shard):
             for row in range(len(batch[keys["image"]])):
                 stored = {role: batch[key][row] for role, key in self.roles}
                 if stored.get("label", 0) >= 0:
-                    yield _row(_key(self.split, position), stored, lookup)
+                    yield _row(row_key(self.split, position), stored, lookup)
                 position += 1
 
 
-class TfdsDataset(Dataset):
+class TfdsDataset(PreparedDataset):
     """A prepared TFDS builder, read in the order of its files; no image is decoded by TFDS."""
 
     def __init__(self, name: str, builder: Any, palette: tuple[tuple[int, int, int], ...] = ()) -> None:
-        self.name = name
-        self._builder = builder
+        super().__init__(name, builder)
         self._palette = palette
-        info = builder.info
-        self.description = one_line(info.description).split(". ")[0]
-        self.citation = one_line(info.citation)
-        self.licence = one_line(getattr(info.redistribution_info, "license", "") or "")
-        self._keys = tfds_roles.roles(info.features, info.supervised_keys)
-        available = [split for split in info.splits if info.splits[split].num_examples]
-        if "train" in available:
-            available = [split for split in available if split in OFFICIAL]
-        self._splits = [split for split in available if split != "unsupervised"]
+        self._keys = tfds_roles.roles(builder.info.features, builder.info.supervised_keys)
 
     @functools.cached_property
     def features(self) -> dict[str, Feature]:  # type: ignore[override]
@@ -87,27 +75,19 @@ class TfdsDataset(Dataset):
                 found[role] = (tfds_roles.image_feature if role == "image" else tfds_roles.label_feature)(feature)
         return found
 
-    def fingerprint(self) -> str:
-        """The digest of name, version, and the sizes and times of the files."""
-        digest = hashlib.blake2b(self._builder.info.full_name.encode(), digest_size=8)
-        for file in sorted(self._builder.data_path.iterdir()):
-            stat = file.stat()
-            digest.update(f"{file.name}\0{stat.length}\0{stat.mtime}\0".encode())
-        return digest.hexdigest()
-
     def index(self) -> Index:
         """Keys (split and row number) and labels: the class labels, which alone are read, or else from the masks."""
         labels = self._labels()
         known = {split: rows[rows >= 0] for split, rows in labels.items()}
-        official = [OFFICIAL.get(split, "") if "train" in known else "" for split, rows in known.items() for _ in rows]
-        keys = np.concatenate([_keys(split, np.flatnonzero(rows >= 0)) for split, rows in labels.items()])
+        official = self._official({split: len(rows) for split, rows in known.items()})
+        rows_named = np.concatenate([row_keys(split, np.flatnonzero(rows >= 0)) for split, rows in labels.items()])
         if "label" in self._keys:
             names = tuple(self._builder.info.features[self._keys["label"]].names)
-            return Index(keys, np.concatenate(list(known.values())), np.array(official, dtype=object), names)
+            return Index(rows_named, np.concatenate(list(known.values())), official, names)
         classes, lookup = self._mask_classes
         tables = [tfds_roles.class_counts(*self._values(split), lookup, len(classes)) for split in labels]
         dominant, contains = masks.index_of(np.concatenate(tables))
-        return Index(keys, dominant, np.array(official, dtype=object), classes, contains)
+        return Index(rows_named, dominant, official, classes, contains)
 
     def shards(self) -> Sequence[Shard]:
         """Runs of `SHARD_ROWS` rows of each split."""
@@ -178,10 +158,11 @@ def load(argument: str) -> Dataset:
         prepared = path if (path / "dataset_info.json").exists() else _newest_version(path)
         if prepared is None:
             raise DatasetError(f"{argument} is not a prepared TFDS directory: it has no dataset_info.json")
-        return TfdsDataset(f"tfds:{argument}", tfds.builder_from_directory(str(prepared.resolve())))
+        return _opened(f"tfds:{argument}", tfds.builder_from_directory(str(prepared.resolve())))
     if path.is_absolute() or argument.startswith((".", "~")):
         raise DatasetError(f"{argument} does not exist; give a TFDS name or the path of a prepared TFDS directory")
-    return _prepared(functools.partial(tfds.builder, argument), argument, f"tfds:{argument}")
+    builder = tfds_preparing.prepared(functools.partial(tfds.builder, argument), argument)
+    return _opened(f"tfds:{argument}", builder)
 
 
 def load_own(builder: Any) -> Dataset:
@@ -193,23 +174,13 @@ def load_own(builder: Any) -> Dataset:
     Raises:
         DatasetError: as `load`.
     """
-    return _prepared(builder, builder.name, builder.name, builder.PALETTE)
+    return TfdsDataset(builder.name, tfds_preparing.prepared(builder, builder.name), builder.PALETTE)
 
 
-def _prepared(
-    opened: Callable[..., Any], argument: str, name: str, palette: tuple[tuple[int, int, int], ...] = ()
-) -> Dataset:
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = opened(data_dir=tfds_preparing.data_dir())
-    except tfds.core.registered.DatasetNotFoundError:
-        where = tfds_preparing.place()
-        raise DatasetError(f"TFDS knows no dataset {argument!r}, and none is prepared in {where}") from None
-    except Exception as error:  # a bad configuration or version raises whatever the builder thinks fit
-        raise DatasetError(f"TFDS cannot open {argument!r}: {one_line(str(error))[:300]}") from None
-    tfds_preparing.prepare(builder, argument)
-    return TfdsDataset(name, builder, palette)
+def _opened(name: str, builder: Any) -> Dataset:
+    """The dataset of a prepared builder: pairs of texts, where it has two and neither image nor label."""
+    texts = tfds_roles.texts(builder.info.features, builder.info.supervised_keys)
+    return TfdsTexts(name, builder, *texts) if texts else TfdsDataset(name, builder)
 
 
 def _newest_version(path: Path) -> Path | None:
@@ -227,11 +198,3 @@ def _row(key: str, stored: Mapping[str, Any], lookup: np.ndarray) -> Row:
         values["mask"], strange = masks.canonical(stored["mask"], lookup)
         problem = problem or (f"its mask: {strange}" if strange else masks.fits(values["image"], values["mask"]))
     return Row(key, values, problem)
-
-
-def _key(split: str, row: int) -> str:
-    return f"{split}/{row:08d}"
-
-
-def _keys(split: str, rows: np.ndarray) -> np.ndarray:
-    return np.fromiter((_key(split, row) for row in rows), dtype=f"U{len(split) + 9}", count=len(rows))

@@ -78,6 +78,10 @@ class EncoderBlock(_Block):
         attended = self.attention(around.enter(inputs), visible=visible[:, None, None], training=training)
         return self.finish(around(inputs, attended, training=training), training)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of the input; Keras would trace the block to find out."""
+        return input_shape
+
 
 @keras.saving.register_keras_serializable("ann_keras")
 class DecoderBlock(_Block):

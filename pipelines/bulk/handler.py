@@ -17,6 +17,7 @@ from apache_beam.ml.inference.base import ModelHandler
 from ann_keras.task import Feature
 from pipelines.bulk.inputs import Example, Problem
 from pipelines.exits import essence
+from serving import loading
 
 Outcome = Mapping[str, Any] | Problem
 """The outputs for one example by name, numpy values or bytes; or why there are none."""
@@ -36,7 +37,7 @@ class Loaded:
     def __init__(self, path: str, signature: str, features: Sequence[Feature]) -> None:
         import tensorflow as tf
 
-        self._model = tf.saved_model.load(path)  # which owns the variables
+        self._model = loading.load(path)  # which owns the variables
         self._run = self._model.signatures[signature]
         self._features = {feature.name: feature for feature in features}
         self._errors = (tf.errors.OpError, ValueError, TypeError)

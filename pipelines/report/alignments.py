@@ -12,6 +12,8 @@ from pipelines.report import blocks, pictures
 
 MOST = 48
 """Tokens of either side that are drawn."""
+LETTERS = 16
+"""Of a token beside a matrix."""
 SAME = 1e-5
 """A matrix whose rows differ by no more looks nowhere."""
 
@@ -50,7 +52,7 @@ def heads(weights: np.ndarray, description: str) -> Markup:
         )
         for number, one in enumerate(weights, start=1)
     ]
-    return blocks.pictures(items, "large")
+    return blocks.pictures(items, "four")
 
 
 def entropy(weights: np.ndarray) -> float:
@@ -67,5 +69,6 @@ def looks_everywhere(weights: np.ndarray) -> bool:
 
 
 def name_of(token: str) -> str:
-    """A token as a side of a matrix shows it: without the mark of the space before it."""
-    return token.removeprefix(text.SPACE) or token
+    """A token as a side of a matrix shows it: without the mark of the space before it, and cut."""
+    bare = token.removeprefix(text.SPACE) or token
+    return bare if len(bare) <= LETTERS else f"{bare[: LETTERS - 1]}…"

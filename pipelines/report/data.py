@@ -140,6 +140,7 @@ class ReportData:
         metrics: split ("train", "eval", "test") -> name -> value. The first name leads the page.
         thresholds: the conditions of the blessing.
         slices: metrics of parts of the test split.
+        shares: whether the leading metric is a share, in [0, 1].
         folds: metric -> value for each fold; None without cross-validation.
         component_seconds: duration by component, in the order of the run; reused: those answered from the cache.
         tuning: the tuner's trials, None without tuning; tuning_curves: the score over each number that was searched.
@@ -173,6 +174,7 @@ class ReportData:
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     thresholds: Sequence[Threshold] = ()
     slices: Sequence[Slice] = ()
+    shares: bool = True
     folds: list[dict[str, float]] | None = None
     component_seconds: dict[str, float] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ann_keras.task import Task
 from pipelines.components.example_gen import KEY
 from pipelines.report.sections import Answered
+from serving import loading
 from serving.export import parsing_spec
 
 BATCH, ROWS, SEQUENCES = 256, 2000, 64
@@ -53,7 +54,7 @@ class Exported:
 
     def __init__(self, path: Path, task: Task) -> None:
         self.task = task
-        self._loaded = tf.saved_model.load(str(path))  # holds the variables that the signatures read
+        self._loaded = loading.load(str(path))  # holds the variables that the signatures read
 
     def ask(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The named answers to raw values by feature, one per example."""

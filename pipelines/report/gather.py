@@ -140,6 +140,7 @@ def gather(
         metrics={**fit["metrics"], "test": _leading_first(evaluation.overall, triple)},
         thresholds=evaluation.thresholds,
         slices=evaluation.slices,
+        shares=bool(label.classes),
         folds=list(options["folds"]) or None,
         component_seconds=seconds.get("seconds", {}),
         reused=set(seconds.get("reused", ())),

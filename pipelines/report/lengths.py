@@ -28,18 +28,19 @@ def section(slices: Sequence[Slice], overall: dict[str, float]) -> Section:
         " al. 2014; Bahdanau et al. 2015). Copies are words that stand in the source and not in the reference, unknown"
         " ones have no token, and what was cut reached the longest length without an end."
     )
+    counts = [_whole(metrics) for _, metrics in parts]
+    named = [*parts, ("all", overall)]
     rows = [
-        (name, _whole(metrics), *(_share(metrics.get(rate)) for rate in RATES))
-        for name, metrics in [*parts, ("all", overall)]
+        (name, count, *(_share(metrics.get(rate)) for rate in RATES))
+        for (name, metrics), count in zip(named, [*counts, sum(counts)], strict=True)
     ]
     table = blocks.table(["source", "sentences", "copied words", "unknown words", "cut translations"], rows)
-    drawn = _curves(parts) if len(parts) > 1 else []
-    return Section("Length of the source", blocks.paragraph(text) + blocks.side_by_side(*drawn, table))
+    drawn = blocks.side_by_side(*_curves(parts)) if len(parts) > 1 else Markup("")
+    return Section("Length of the source", blocks.paragraph(text) + drawn + table)
 
 
-def _whole(metrics: dict[str, float]) -> int | None:
-    count = metrics.get("example_count")
-    return None if count is None else int(count)
+def _whole(metrics: dict[str, float]) -> int:
+    return int(metrics.get("example_count", 0))
 
 
 def _share(value: float | None) -> str | None:
@@ -48,7 +49,7 @@ def _share(value: float | None) -> str | None:
 
 def _curves(parts: Sequence[tuple[str, dict[str, float]]]) -> list[Markup]:
     scores = _curve(parts, {"bleu": "BLEU", "chrf": "chrF"}, "score", (0, 102))
-    return [scores, _curve(parts, {"perplexity": "per token", "word_perplexity": "per word"}, "perplexity", None)]
+    return [scores, _curve(parts, {"perplexity": "per token"}, "perplexity", None)]
 
 
 def _curve(
@@ -57,11 +58,11 @@ def _curve(
     what: str,
     limits: tuple[float, float] | None,
 ) -> Markup:
-    """Two metrics over the slices, by their names on the page."""
+    """At most two metrics over the slices, by their names on the page."""
     places = range(len(parts))
     with canvas(2.8, (0.13, 0.2, 0.84, 0.69)) as drawn:
         (axes,) = drawn.axes
-        for (name, label), colour, dash in zip(names.items(), (FIRST, SECOND), ("-", "--"), strict=True):
+        for (name, label), colour, dash in zip(names.items(), (FIRST, SECOND), ("-", "--"), strict=False):
             values = [metrics.get(name, np.nan) for _, metrics in parts]
             axes.plot(places, values, f"o{dash}", color=colour, markersize=4, label=label)
         axes.set_xticks(places, [name.removesuffix(" words") for name, _ in parts])

@@ -51,7 +51,7 @@ def _sections(data: ReportData) -> Iterator[Section]:
     yield Section("Metrics", _metrics(data))
     yield Section("Learning curves", _curves(data))
     yield from data.sections
-    yield Section("Slices", _slices(data.slices, shares=not data.target))
+    yield Section("Slices", _slices(data.slices, data.shares))
     yield Section("Folds", _folds(data.folds))
     yield Section("Tuning", _tuning(data))
     yield Section("Data", _data(data))

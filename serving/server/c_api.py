@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_ubyte, c_void_p
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "TF_StringGetDataPointer": (c_void_p, [c_void_p]),
     "TF_StringGetSize": (c_size_t, [c_void_p]),
     "TF_LoadLibrary": (c_void_p, [c_char_p, c_void_p]),
+    "TF_OpIsStateful": (c_ubyte, [c_char_p, c_void_p]),
     "TF_Version": (c_char_p, []),
 }
 
@@ -129,6 +130,28 @@ class _Status:
         lib.TF_DeleteStatus(self.handle)
         if error is None and code:
             raise ServingError(Code(code) if code in Code._value2member_map_ else Code.UNKNOWN, message)
+
+
+def knows(operation: str) -> bool:
+    """Whether an operation of this name is registered."""
+    try:
+        with _Status() as status:
+            library().TF_OpIsStateful(operation.encode(), status)
+    except ServingError as error:
+        if error.code is not Code.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def load_library(path: str) -> None:
+    """Registers the operations of a library, for every session that is loaded from now on.
+
+    Raises:
+        ServingError: with TensorFlow's code and message where it does not open.
+    """
+    with _Status() as status:
+        library().TF_LoadLibrary(os.fsencode(path), status)
 
 
 _alive: dict[int, Any] = {}  # buffers of string tensors that TensorFlow may still read

@@ -10,6 +10,7 @@ import numpy as np
 
 from serving import protos, tensors
 from serving.errors import Code, ServingError
+from serving.server import operations
 from serving.server.c_api import Session
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -81,6 +82,7 @@ class Servable:
     """
 
     def __init__(self, folder: str) -> None:
+        operations.register(folder)
         self._session = Session(folder)
         meta_graph = protos.meta_graph_pb2.MetaGraphDef.FromString(self._session.meta_graph)
         del self._session.meta_graph

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ann_keras import data, registry, settings
 from ann_keras.data import Data, Split
-from ann_keras.datasets import images, shapes
+from ann_keras.datasets import dates, images, shapes
 from ann_keras.datasets.base import Dataset, Index, Row, Shard
 from ann_keras.task import Feature
 
@@ -22,8 +22,8 @@ BATCH = 16
 """Examples that a model of the battery must learn by heart."""
 MASKED_BATCH = 4
 """So many where each has thousands of labels."""
-SCENES = 120
-"""So many scenes are drawn, in place of all of the default dataset."""
+FEW = {"shapes": functools.partial(shapes.Shapes, 120), "dates": functools.partial(dates.Dates, 400)}
+"""Default datasets that are large, and how a smaller one is made."""
 QUICK = ("unet", "transformer")
 """Of the models that answer every pixel, or a sequence, those that the fast battery runs over."""
 LONG = ("semantic_segmentation", "sequence_to_sequence")
@@ -109,7 +109,7 @@ def _data(case: Case) -> Data:
     same = next(other for other in CASES if _loaded_by(other) == _loaded_by(case))
     if same != case:
         return _data(same)
-    few = shapes.Shapes(SCENES) if case.triple.dataset_name == "shapes" else case.triple.dataset
+    few = FEW[case.triple.dataset_name]() if case.triple.dataset_name in FEW else case.triple.dataset
     return data.load(dataclasses.replace(case.triple, dataset=few))
 
 

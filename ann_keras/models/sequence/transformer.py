@@ -1,8 +1,8 @@
 """The Transformer: encoder and decoder of attention alone, without recurrence, so that all positions train at once.
 
-Vaswani et al. 2017, Attention is all you need: section 3 is the network, section 5.3 the optimiser with its warm-up,
-section 5.4 dropout (of embeddings and sub-layers; here also of the attention's weights). The width is that of a small
-corpus, a quarter of the paper's base model.
+Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser and Polosukhin 2017, Attention is all you need: section 3 is
+the network, section 5.3 the optimiser with its warm-up, section 5.4 dropout (of embeddings and sub-layers; here also of
+the attention's weights). The width is that of a small corpus, a quarter of the paper's base model.
 
 Deviations: by default the normalisations stand before the sub-layers (Xiong et al. 2020, On layer normalization in the
 Transformer architecture) rather than after them, and one more stands at the end of either stack; source and target
@@ -137,6 +137,10 @@ class TransformerDecoder(StepDecoder):
         """Logits float32 [b, T, V]."""
         return self._logits(self._decoded(inputs, training)[0])
 
+    def compute_output_spec(self, inputs: list[Any], training: bool | None = None) -> keras.KerasTensor:
+        """Float32 [b, T, V]; Keras would trace the decoder to find out."""
+        return keras.KerasTensor((*inputs[0].shape, self.vocabulary), "float32")
+
     def attend(self, inputs: list[Any]) -> Any:
         """The last layer's weights over the source, float32 [b, heads, T, S]."""
         return ops.cast(self._decoded(inputs, False)[1], "float32")
@@ -175,7 +179,8 @@ class TransformerDecoder(StepDecoder):
         """One token further: logits, float32 [b, V]; the last layer's weights, float32 [b, heads, S]; the state."""
         x = self.positions.at(self.embedding(token), position)
         visible, *projected = constants
-        weights, written = None, []
+        weights: Any = None
+        written: list[Any] = []
         for number, block in enumerate(self.blocks):
             own = slice(2 * number, 2 * number + 2)
             x, weights, caches = block.step(x, position, (*projected[own], visible), tuple(state[own]))

@@ -179,11 +179,11 @@ def _heading(value: str) -> Markup:
 
 
 def _translations(examples: Predictions) -> Section:
-    text = (
-        f"Of {len(examples.chrf)} sentences of the test split, by the chrF of each. The metrics are of all sentences"
-        " together, by sacrebleu: BLEU " + ", chrF ".join(examples.signatures) + "."
+    said = Markup(
+        "<p>Of {} sentences of the test split, by the chrF of each. The metrics are of all sentences together, as"
+        " sacrebleu counts them: BLEU <code>{}</code>, chrF <code>{}</code>.</p>"
     )
-    body = blocks.paragraph(text)
+    body = said.format(blocks.figure(len(examples.chrf)), *examples.signatures)
     for name, places in examples.ranked().items():
         columns = (examples.sources, examples.references, examples.translations)
         rows = [

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.report import coefficients, columns
+from pipelines.report import alignments, coefficients, columns
 from pipelines.report.data import BadExamples, ReportData, Section, Threshold
 from pipelines.report.render import write
-from pipelines.report.sections import classification, image_classification, regression
+from pipelines.report.sections import classification, image_classification, regression, sequence_to_sequence
 from tests.browser import Browser, browser, chromium_path
-from tests.pipelines.report import example, tables
+from tests.pipelines.report import example, tables, test_sequence_to_sequence
 
 pytestmark = pytest.mark.browser
 
@@ -112,6 +112,23 @@ def test_a_page_about_a_table_fits_a_phone(chromium, tmp_path):
             assert opened.problems() == []
             if mobile:
                 assert min(opened.evaluate(SMALL_TEXT)) >= 9
+
+
+def test_a_page_about_translations_fits_a_phone(chromium, tmp_path):
+    long, word = "a word and another " * 9, "without" * 30
+    pairs = [*test_sequence_to_sequence.PAIRS, (long, long, long), (word, word, word)]
+    answered = test_sequence_to_sequence.answered(pairs)
+    task = test_sequence_to_sequence.TASK
+    added = sequence_to_sequence.sections(task, sequence_to_sequence.collect(task, answered))
+    heads = alignments.heads(np.random.default_rng(0).dirichlet(np.ones(40), (8, 30)), "Attention")
+    report = ReportData("transformer", "dates", task.name, "one", sections=[*added, Section("Attention heads", heads)])
+    path = write(report, tmp_path / "report.html")
+    for width, height, mobile in VIEWS.values():
+        opened = chromium.open(path.as_uri(), width, height, mobile)
+        assert opened.problems() == []
+    directions = opened.evaluate("""Array.from(document.querySelectorAll('.text')).map(
+        text => [text.textContent.slice(0, 3), getComputedStyle(text).direction])""")
+    assert ["قطة", "rtl"] in directions and ["zwe", "ltr"] in directions
 
 
 def test_text_in_figures_is_readable_on_a_phone(chromium, page):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ann_keras.task import Task
+from ann_keras.task import Feature, Task
+from ann_keras.tasks import sequence_to_sequence
+from pipelines.report import exported as exported_module
 from pipelines.report.exported import ROWS as ASKED
 from pipelines.report.exported import Exported, records
 from serving.export import parsing_spec
@@ -85,3 +87,36 @@ def test_what_the_graph_prepares(written):
     folder, raw, exported = written
     serialized = list(records(str(folder), "test").take(3).as_numpy_iterator())
     np.testing.assert_array_equal(exported.prepare(serialized)["features"], raw["age"][:3, np.newaxis])
+
+
+class Spelling(tf.Module):
+    """A model that answers the letters of each text, as many as the longest text of those it is asked at once."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "source")])
+    def serve(self, source):
+        letters = tf.strings.bytes_split(source).to_tensor("")
+        return {"tokens": letters, "weights": tf.cast(letters != "", tf.float32)[:, tf.newaxis], "text": source}
+
+
+def test_sequences_of_different_batches_are_filled_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(exported_module, "SEQUENCES", 2)
+    monkeypatch.setattr(exported_module, "SEARCHED", 5)
+    text = {name: Feature(name, "text") for name in ("source", "target")}
+    task = sequence_to_sequence.bind(text, sequence_to_sequence.Config())
+    model = Spelling()
+    tf.saved_model.save(model, str(tmp_path / "model"), {"serving_default": model.serve})
+    (tmp_path / "Split-test").mkdir()
+    sources = [b"a", b"", b"abc", b"b", b"ab", b"beyond the most"]
+    with tf.io.TFRecordWriter(f"{tmp_path}/Split-test/data.gz", tf.io.TFRecordOptions("GZIP")) as writer:
+        for place, source in enumerate(sources):
+            one = tf.train.Example()
+            for name, value in (("source", source), ("target", source.upper()), ("key", f"{place}".encode())):
+                one.features.feature[name].bytes_list.value.append(value)
+            writer.write(one.SerializeToString())
+    found = Exported(tmp_path / "model", task).answered(str(tmp_path), {})
+    assert found.keys == ["0", "1", "2", "3", "4"]
+    assert found.answers["text"].tolist() == sources[:5]
+    assert found.labels.tolist() == [b"A", b"", b"ABC", b"B", b"AB"]
+    assert [b"".join(row) for row in found.answers["tokens"]] == sources[:5]
+    assert found.answers["tokens"].shape == (5, 3) and found.answers["weights"].shape == (5, 1, 3)
+    assert found.answers["weights"].sum(axis=(1, 2)).tolist() == [1, 0, 3, 1, 2]

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import tensorflow as tf
 
+from ann_keras.task import Feature
+from ann_keras.tasks import sequence_to_sequence
 from pipelines.report import exported, gather
 from tests.pipelines.report import example, tables
 
@@ -38,6 +40,12 @@ def test_the_columns_of_a_bounded_number_of_training_rows(tmp_path, monkeypatch)
 
 def test_images_have_no_columns(tmp_path):
     assert gather._columns(str(tmp_path), SimpleNamespace(task=example.task())) == []
+
+
+def test_texts_that_are_answered_by_texts_have_no_columns(tmp_path):
+    texts = {name: Feature(name, "text") for name in ("source", "target")}
+    task = sequence_to_sequence.bind(texts, sequence_to_sequence.Config())
+    assert gather._columns(str(tmp_path), SimpleNamespace(task=task)) == []
 
 
 def test_a_wide_table_is_read_in_fewer_rows():

@@ -246,3 +246,10 @@ def test_importing_costs_no_matplotlib():
     code = "import sys, pipelines.report.render; print('matplotlib' in sys.modules, 'tensorflow' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
+
+
+def test_examples_without_classes_are_counted_once():
+    page = render(replace(BARE, counts={"train": {"examples": 100}, "test": {"examples": 20}}))
+    assert "Examples train test all examples 100 20 120" in text(page)
+    page = render(replace(BARE, counts={"train": {"cat": 60, "dog": 40}, "test": {"cat": 15, "dog": 5}}))
+    assert "class train test all cat 60 15 75 dog 40 5 45 all 100 20 120" in text(page)
