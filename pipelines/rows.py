@@ -69,7 +69,10 @@ def request(features: Sequence[Feature], given: Sequence[str]) -> Request:
 def _texts(given: str) -> list[tuple[str, str | bytes]]:
     """The texts of one INPUT, and what each is called: a line of a file ends in a line feed, whatever else it holds."""
     if given.startswith("@") and not given.startswith("@@"):
-        lines = _content(given[1:]).removesuffix(b"\n").split(b"\n")
+        try:
+            lines = _content(given[1:]).removesuffix(b"\n").split(b"\n")
+        except ValueError as error:
+            raise ValueError(f"{error}; a text that begins with @ is written with @@") from None
         if lines == [b""]:
             raise ValueError(f"{given} is empty; expected a text a line")
         return [(f"{given[1:]}:{number}", line.removesuffix(b"\r")) for number, line in enumerate(lines, start=1)]

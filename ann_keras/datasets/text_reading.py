@@ -145,10 +145,11 @@ def _parted(line: bytes, place: Place, row: int) -> tuple[bytes, bytes, str]:
 
 
 def _problem(source: bytes, target: bytes, place: Place, row: int) -> str:
-    if not pairs.problem(source, target):
+    found = pairs.problem(source, target)
+    if not found:
         return ""
-    first, *second = (f"{Path(file).name} line {row + 1}" for file in place.files)
-    return pairs.problem(source, target, (first, second[0]) if second else (f"{first}: the source", "the target"))
+    names = [f"{Path(file).name} line {row + 1}" for file in place.files]
+    return pairs.problem(source, target, (names[0], names[1])) if place.target else f"{names[0]}: {found}"
 
 
 def _unequal(place: Place) -> DatasetError:

@@ -50,7 +50,8 @@ def roles(features: Any, supervised_keys: Any) -> dict[str, str]:
 def texts(features: Any, supervised_keys: Any) -> tuple[str, str] | None:
     """The keys of source and target where the rows are pairs of texts, such as a sentence and its translation.
 
-    That is where the supervised keys are two texts, or else where there are two texts, in their order, and no image.
+    That is where the supervised keys are two texts, or else where there are two texts, by the alphabet, and no image:
+    TFDS does not keep the order of features.
 
     Args:
         features: of a builder's info.
@@ -58,7 +59,7 @@ def texts(features: Any, supervised_keys: Any) -> tuple[str, str] | None:
     """
     from tensorflow_datasets import features as kinds
 
-    found = [key for key, feature in features.items() if isinstance(feature, kinds.Text)]
+    found = sorted(key for key, feature in features.items() if isinstance(feature, kinds.Text))
     if supervised_keys and len(supervised_keys) == 2 and set(supervised_keys) <= set(found):
         return supervised_keys[0], supervised_keys[1]
     has_image = any(isinstance(feature, kinds.Image) for feature in features.values())

@@ -44,9 +44,9 @@ class TokenCrossEntropy(keras.losses.Loss):
         exact = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         if not self.smoothing:
             return exact
-        # -mean_k log p(k) = logsumexp - mean of the logits.
-        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-        return (1.0 - self.smoothing) * exact + self.smoothing * even
+        # -mean_k log p(k) is the exact one with the mean of the logits in place of the true one's.
+        true = ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(labels, -1), axis=-1), -1)
+        return exact + self.smoothing * (true - ops.mean(logits, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""

@@ -67,6 +67,9 @@ def check(model: ModuleType, config: Config, model_config: Any) -> None:
     """Raises a ValueError where the settings of the model want others of the task."""
     if getattr(model_config, "tie", "none") == "all" and not config.joint:
         raise ValueError("tie='all' shares one embedding between source and target: it needs joint=true")
+    if getattr(model_config, "positions", "") == "learned" and config.max_length > model_config.longest:
+        known = f"longest={model_config.longest}, the positions that are learned"
+        raise ValueError(f"max_length={config.max_length}: expected at most {known}")
 
 
 def bind(features: Mapping[str, Feature], config: Config) -> Task:
@@ -106,9 +109,9 @@ def _evaluation(config: Config) -> Evaluation:
     path = "pipelines.sequence_metrics"
     return Evaluation(
         metrics=(
-            Metric("bleu", f"{path}.Bleu", lower=config.min_bleu, change=config.max_bleu_drop),
-            Metric("chrf", f"{path}.ChrF"),
-            Metric("exact_match", f"{path}.ExactMatch"),
+            Metric("bleu", f"{path}.CorpusBleu", lower=config.min_bleu, change=config.max_bleu_drop),
+            Metric("chrf", f"{path}.CorpusChrF"),
+            Metric("exact_match", f"{path}.ExactShare"),
             Metric("perplexity", f"{path}.TokenPerplexity", higher_is_better=False),
             Metric("word_perplexity", f"{path}.WordPerplexity", higher_is_better=False),
             Metric("copy_rate", f"{path}.CopyRate", higher_is_better=False),

@@ -1,5 +1,6 @@
 """Whether the exported model can be served: asked of a server in a process of its own, with real raw examples."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ TOLERANCE = 1e-4
 size."""
 SHARES, SHARE_TOLERANCE = "shares", 1e-3
 """The same for the shares of a mask's pixels, of which single ones are equally probable to be of two classes."""
+TEXTS = ("translation", "tokens", "source_tokens")
+"""Answers that must be the trainer's to the letter. A class may flip where two are equally probable within the
+tolerance, and so may candidates after the first; the probabilities and scores tell."""
 
 
 @component
@@ -82,5 +86,15 @@ def differences(answer: dict[str, Any], expected: dict[str, np.ndarray]) -> list
             worst = float(np.max(np.abs(got - want), initial=0.0))
             if not worst <= (SHARE_TOLERANCE if name == SHARES else TOLERANCE):
                 problems.append(f"{name} differs from the trainer's by {worst:.2g}")
-    # A name may flip where two classes are equally probable within the tolerance; the probabilities tell.
+        elif name in TEXTS:
+            problems += _first_difference(name, got, want)
     return sorted(problems)
+
+
+def _first_difference(name: str, got: np.ndarray, want: np.ndarray) -> list[str]:
+    """The first text of the server's that is another one than the trainer's, which is in base64."""
+    for place in np.ndindex(want.shape):
+        said = base64.b64decode(want[place]).decode("utf-8", "replace")
+        if got[place] != said:
+            return [f"{name} is {str(got[place])!r:.80}, the trainer's {said!r:.80}"]
+    return []

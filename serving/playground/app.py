@@ -1,4 +1,4 @@
-"""The page's server: five fixed files, and an API that hands requests on to the model server.
+"""The page's server: six fixed files, and an API that hands requests on to the model server.
 
 The model server allows no other origin, so the page asks here. No path of a request is ever looked up on disk.
 """
@@ -33,6 +33,7 @@ _FILES = {
     "/page.css": ("page.css", "text/css"),
     "/table.js": ("table.js", "text/javascript"),
     "/mask.js": ("mask.js", "text/javascript"),
+    "/translation.js": ("translation.js", "text/javascript"),
     "/page.js": ("page.js", "text/javascript"),
 }
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -36,10 +36,12 @@ def from_export(base_path: str | os.PathLike[str], version: str) -> dict[str, An
         colours = colours_of(described.get("palette", ()), len(described.get("classes", ())))
         about["palette"] = colours.tolist()
     interval = described.get("settings", {}).get("interval")
-    # A text alone may be a long one, which is no cell of a table.
-    if not all(map(is_cell, features)) or [feature.kind for feature in features] == ["text"]:
+    if not all(map(is_cell, features)):
         return {**about, "features": [_field(feature) for feature in features]}
     rows = examples.rows(folder, features)
+    # A text alone may be a long one, which is no cell of a table.
+    if [feature.kind for feature in features] == ["text"]:
+        return {**about, "features": [_field(feature) for feature in features], "examples": rows}
     fields = [
         _field(feature) | ({"values": examples.values(folder, feature, rows)} if feature.kind == "text" else {})
         for feature in features

@@ -177,10 +177,12 @@ function typedField(feature, number) {
   const isNumber = feature.kind === "number" && !(feature.shape || []).length;
   const control = isNumber
     ? make("input", { id, type: "number", step: "any" })
-    : make("textarea", { id, rows: 3, spellcheck: feature.kind === "text" });
+    : make("textarea", { id, rows: 3, spellcheck: feature.kind === "text", dir: "auto" });
   const hint = [feature.dtype, shape, isNumber || feature.kind === "text" ? "" : "as JSON"].filter(Boolean).join(" ");
   const label = make("label", { htmlFor: id }, feature.name, " ", make("span", { className: "hint", textContent: hint }));
-  return [make("div", { className: "field" }, label, control), async () => {
+  const field = make("div", { className: "field" }, label, control);
+  field.fill = (value) => { control.value = value ?? ""; };
+  return [field, async () => {
     if (feature.kind === "text") return control.value;
     if (!control.value.trim()) throw new Error(`${feature.name}: type a ${isNumber ? "number" : "value, such as 1.5 or [1, 2]"}`);
     try {
@@ -233,7 +235,7 @@ function show(answer, milliseconds) {
   const isNumber = Number.isFinite(answer) || (answer && Number.isFinite(answer.value));
   const isClasses = answer && Array.isArray(answer.probabilities) && Array.isArray(answer.classes) && answer.probabilities.length === answer.classes.length;
   const isMask = answer && answer.mask_bytes && answer.mask_bytes.b64;
-  const parts = isMask ? mask(answer, state.model.palette) : isClasses
+  const parts = isMask ? mask(answer, state.model.palette) : isTranslation(answer) ? translation(answer) : isClasses
     ? [make("p", { className: "label", id: "label", textContent: String(answer.label) }), bars(answer)]
     : isNumber ? number(answer) : [make("pre", { id: "raw", tabIndex: 0, textContent: JSON.stringify(answer, null, 2) })];
   byId("answer").replaceChildren(...parts, make("p", { className: "quiet", id: "latency", textContent: `answered in ${Math.round(milliseconds)} ms` }));

@@ -1,9 +1,9 @@
 """Dynamic batching: requests that arrive while the graph is busy share its next run.
 
-What TF Serving's BatchingSession and SharedBatchScheduler do, with their parameters. Three things are kinder to those
+What TF Serving's BatchingSession and SharedBatchScheduler do, with their parameters. Four things are kinder to those
 who share a batch: requests of other dtypes or shapes get batches of their own instead of an error, a batch that the
-graph refuses is run again request by request, so that a bad one takes no other down with it, and the answer of a full
-queue is RESOURCE_EXHAUSTED.
+graph refuses is run again request by request, so that a bad one takes no other down with it, the parts of a large
+request may differ in the shape of their answers' rows, and the answer of a full queue is RESOURCE_EXHAUSTED.
 
 Everything but the merged runs happens on the event loop, so nothing here is locked.
 """
@@ -172,7 +172,8 @@ class Batcher:
             )
         parts = [_part(call, at, min(at + limit, rows)) for at in range(0, rows, limit)]
         answers = await asyncio.gather(*(self._enqueue(servable, part, _rows(part)) for part in parts))
-        return {name: np.concatenate([answer[name] for answer in answers]) for name in call.outputs}
+        # A sequence is as long as the longest of its part; one run would have made all as long as the longest.
+        return {name: np.concatenate(_equally_shaped([one[name] for one in answers])) for name in call.outputs}
 
     def _enqueue(self, servable: Servable, call: Call, rows: int) -> asyncio.Future[Answer]:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -97,4 +98,37 @@ def test_what_is_wrong_with_a_file_is_named(content: bytes, message: str, tmp_pa
 def test_a_single_feature_is_its_value_or_a_row() -> None:
     speed = Feature("speed", "number")
     assert request((speed,), ["3", '{"Speed": 4}', "speed=5"]).inputs == {"speed": [3, 4, 5]}
-    assert request((Feature("text", "text"),), ["a=b", "@home", "{"]).inputs == {"text": ["a=b", "@home", "{"]}
+
+
+SOURCE = (Feature("source", "text"),)
+
+
+def test_texts_are_what_they_are() -> None:
+    texts = ["a=b", "@@home", "{", "", "a" * 10_000, "two\nlines\x1b[2J", "\U0001f600 \u0627", "\udcff"]
+    found = request(SOURCE, texts)
+    assert found.inputs == {"source": ["a=b", "@home", *texts[2:]]}
+    assert found.names == ("a=b", "@home", "{", "", "a" * 57 + "...", "two lines [2J", texts[6], "\ufffd")
+    assert found.at_once == 64
+
+
+def test_lines_of_a_file_are_texts_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "one\r\n\n@two\u2028still two\n".encode() + b"\xff\xfe"
+    (tmp_path / "lines.txt").write_bytes(lines)
+    found = request(SOURCE, [f"@{tmp_path / 'lines.txt'}", "three"])
+    assert found.inputs["source"] == [b"one", b"", "@two\u2028still two".encode(), b"\xff\xfe", "three"]
+    assert [name.rpartition("/")[2] for name in found.names] == [*(f"lines.txt:{n}" for n in range(1, 5)), "three"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    assert request(SOURCE, ["@-"]).names == ("-:1", "-:2", "-:3", "-:4")
+
+
+def test_rows_come_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(ROW.encode())))
+    assert request(COLUMNS, ["@-"]).inputs["city"] == ["Bonn"]
+
+
+def test_a_file_without_texts_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="@home cannot be read: .*; a text that begins with @ is written with @@"):
+        request(SOURCE, ["@home"])
+    (tmp_path / "empty.txt").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"empty.txt is empty; expected a text a line"):
+        request(SOURCE, [f"@{tmp_path / 'empty.txt'}"])

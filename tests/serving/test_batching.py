@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -221,3 +222,31 @@ def test_without_batching_each_request_runs_by_itself() -> None:
     graph = Prepared()
     assert [one["y"].tolist() for one in asyncio.run(ask(graph))] == [[0], [2], [4]]
     assert len(graph.ran) == 3
+
+
+class Sequences(Graph):
+    """Answers rows that are as long as the largest of their numbers, as a search of texts does."""
+
+    def execute(self, call: Call) -> dict[str, np.ndarray]:
+        ((_, x),) = call.feeds
+        self.ran.append(x)
+        answer = np.zeros((len(x), int(x.max())), np.float32)
+        for row, length in zip(answer, x.astype(int).tolist(), strict=True):
+            row[:length] = length
+        return {"y": answer, "z": np.where(answer > 0, np.array(b"a", object), b"")}
+
+
+def test_parts_whose_answers_differ_in_length_are_joined() -> None:
+    graph = Sequences()
+    splitting = {"max_batch_size": 8, "max_execution_batch_size": 2, "enable_large_batch_splitting": True}
+    asked = dataclasses.replace(call([1, 2, 4, 3, 1]), outputs=("y", "z"))
+    (found,) = answers(graph, [asked], block=False, **splitting)
+    assert [x.tolist() for x in graph.ran] == [[1, 2], [4, 3], [1]]
+    assert found["y"].tolist() == [[1, 0, 0, 0], [2, 2, 0, 0], [4, 4, 4, 4], [3, 3, 3, 0], [1, 0, 0, 0]]
+    assert found["z"].tolist() == [
+        [b"a", b"", b"", b""],
+        [b"a", b"a", b"", b""],
+        [b"a"] * 4,
+        [b"a", b"a", b"a", b""],
+        [b"a", b"", b"", b""],
+    ]

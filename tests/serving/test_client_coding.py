@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from ann_keras import task
 from ann_keras.task import Feature
-from serving.client import Boxes, Classification, Mask, Number, Text, decode, encode
+from serving.client import Boxes, Classification, Mask, Number, Text, Translation, decode, encode
 from serving.process import ModelServer
 from tests.serving.peers import WAYS, opened
 
@@ -63,12 +62,12 @@ def test_labels_by_name_and_by_index() -> None:
     assert encode([Feature("digit", "label")], [12])["digit"] == [12]
 
 
-def test_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(task.WIRE, "text", ("string", False))  # no task reads text yet
+def test_text(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("\u4e2d\n", encoding="utf-8")
     feature = Feature("source", "text")
     assert encode([feature], ["a.txt", b"b", path])["source"] == ["a.txt", b"b", "\u4e2d\n".encode()]
+    assert encode([feature], ["", b"", b"\xff\x00"])["source"] == ["", b"", b"\xff\x00"]
     with pytest.raises(ValueError, match="text 'source' is a str, bytes or the Path of a file, not 3"):
         encode([feature], [3])
     with pytest.raises(ValueError, match=r"text '.*no\.txt' cannot be read: No such file"):
@@ -115,7 +114,7 @@ def test_rows_by_any_name_of_their_columns() -> None:
         (AGE, float("-inf"), "number 'age' is infinite; give a finite one"),
         (AGE, "1e39", r"number 'age' is 1e\+39, beyond float32"),
         (MAYBE, float("inf"), "number 'maybe' is infinite"),
-        (NOTE, "", r"text 'note' is missing \(empty\), and the model needs it"),
+        (NOTE, {"note": ""}, r"text 'note' is missing \(empty\), and the model needs it"),
         (GRID, [[1.0, 2.0, 3.0]], r"tensor 'grid' takes numbers of shape \[any, 2\], not numbers of shape \[1, 3\]"),
         (GRID, [[1.0, 2.0], [3.0]], r"tensor 'grid' takes numbers of shape \[any, 2\], not \[\[1.0"),
         (GRID, "/no/such.npy", "tensor '/no/such.npy' cannot be read: No such file"),
@@ -257,6 +256,16 @@ def test_classes_and_text_of_any_name(probabilities: dict[str, float], text: byt
     assert decode({}, {"text": [text]}) == [Text(text.decode("utf-8", "replace"))]
 
 
+TRANSLATED: dict[str, Any] = {
+    "translation": ["Ein Mann."],
+    "candidates": [["Ein Mann.", b"Mann."]],
+    "scores": np.array([[-0.5, -1.25]], np.float32),
+    "tokens": [["\u2581Ein", "<eos>", ""]],
+    "source_tokens": [["<eos>", ""]],
+    "alignment": np.array([[[0.75, 0], [1, 0], [0, 0]]], np.float32),
+}
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -272,12 +281,28 @@ def test_classes_and_text_of_any_name(probabilities: dict[str, float], text: byt
             {"label": ["a"], "classes": [["a"]], "probabilities": np.zeros((1, 2))},
             "2 probabilities stand beside 1 classes",
         ),
+        (
+            {**TRANSLATED, "scores": [[-1.0]]},
+            "1 scores stand beside 2 candidates",
+        ),
+        ({**TRANSLATED, "alignment": np.zeros((1, 2, 2))}, r"\[tokens, source tokens\] = \[3, 2\], not \[2, 2\]"),
         ({"text": ["a"], "more": [1, 2]}, "no batch of one size: {'text': 1, 'more': 2}"),
     ],
 )
 def test_decode_names_the_bad_output(columns: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         decode({}, columns)
+
+
+def test_a_translation_without_what_fills_up_its_batch() -> None:
+    (found,) = decode({}, TRANSLATED)
+    assert isinstance(found, Translation)
+    assert (str(found), found.candidates) == ("Ein Mann.", (("Ein Mann.", -0.5), ("Mann.", -1.25)))
+    assert (found.tokens, found.source_tokens) == (("\u2581Ein", "<eos>"), ("<eos>",))
+    np.testing.assert_array_equal(found.alignment, [[0.75], [1.0]])
+    empty = {**TRANSLATED, "tokens": [["", "", ""]], "source_tokens": [["", ""]]}
+    (found,) = decode({}, empty)
+    assert isinstance(found, Translation) and found.alignment.shape == (0, 0)
 
 
 def test_no_answers() -> None:

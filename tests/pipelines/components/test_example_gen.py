@@ -229,6 +229,28 @@ def test_tables_and_rows_make_the_same_examples() -> None:
     ]
 
 
+def test_pairs_of_texts_without_a_label(tmp_path: Path) -> None:
+    lines = [f"dog {row % 30}\tchien {row}" for row in range(59)]
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join([*lines, "cat\t", "שלום 🎉\tpaix"]))
+    name = f"text:{path}"
+    with pytest.raises(DatasetError, match=r"1 of 61 examples cannot be read.*pairs.tsv line 60: the target is empty"):
+        run(name, tmp_path / "none")
+    run(name, tmp_path / "out", max_bad_fraction=0.02)
+    spec = {role: tf.io.FixedLenFeature([], tf.string) for role in ("source", "target", "key")}
+    found = parsed(tmp_path / "out", spec)
+    rows = [row for split in found.values() for row in split.values()]
+    assert sorted(f"{row['source'].decode()}\t{row['target'].decode()}" for row in rows) == sorted(
+        [*lines, "שלום 🎉\tpaix"]
+    )
+    sources = [{row["source"] for row in split.values()} for split in found.values()]
+    assert not sources[0] & sources[1] and not sources[0] & sources[2] and not sources[1] & sources[2]
+    counts = example_gen.read_counts(str(tmp_path / "out"))
+    assert [set(counted) for counted in counts.counts.values()] == [{"examples"}] * 3
+    assert sum(counted["examples"] for counted in counts.counts.values()) == 60
+    assert counts.bad_first[0][1] == "pairs.tsv line 60: the target is empty"
+
+
 def test_a_table_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     (shard,) = registry.open_dataset("iris").shards()
     wire = {"petal_width_cm": "float32", "label": "int64"}
