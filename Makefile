@@ -7,7 +7,7 @@ PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
 BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory \
-	tabular_peers tabular_scale weight_map unet_step patch_or_full \
+	tabular_peers tabular_scale weight_map unet_step patch_or_full decoding_speed \
 	serving_latency serving_throughput serving_swaps serving_restart serving_abuse
 BIN := .venv/bin
 export PYTHON

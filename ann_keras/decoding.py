@@ -212,7 +212,7 @@ def _note(noted: Any, position: Any, value: Any) -> Any:
 
 
 def _likeliest(logits: Any, count: int) -> tuple[Any, Any]:
-    """Log-probabilities float32 [n, k] and ids int32 [n, k], the `count` likeliest tokens among them; PAD and SOS: -inf.
+    """Log-probabilities float32 [n, k], -inf for PAD and SOS, and ids int32 [n, k] of the likeliest tokens.
 
     k exceeds `count` by those two where the vocabulary allows.
     """

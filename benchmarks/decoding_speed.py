@@ -4,9 +4,10 @@ prefix again for every token, and beside `generate` of Hugging Face's transforme
     python -m benchmarks.decoding_speed [--width 128] [--batch 32] [--length 60] [--rounds 3] [--venv DIR]
 
 All weights are random, and nothing may end before `length` tokens, of which the sources have as many too. Without the
-cache the logits are still those of the last position alone, and the beams reorder token ids, not keys and values. The
-peers take turns, one of them at work at a time, after a round that does not count; transformers and PyTorch are
-installed below --venv (a temporary folder where it is not given). The processor's seconds say the same on a machine
+cache the decoder answers the prefix as it does in training, with logits for all its positions; "last logits" spares
+itself those but the last, which nobody can who only has the trained model. Either reorders token ids, not keys and
+values. The peers take turns, one of them at work at a time, after a round that does not count; transformers and PyTorch
+are installed below --venv (a temporary folder where it is not given). The processor's seconds say the same on a machine
 that has other work.
 """
 
@@ -78,7 +79,22 @@ class Uncached(Endless):
         written = ops.arange(ops.shape(state[0])[1]) == position
         prefix = ops.where(written, token[:, None], state[0])
         x, attention = self.decoder._decoded([prefix[:, : position + 1], *constants], False)
-        return self.decoder._logits(x[:, -1]) + self.never, attention[:, :, -1], [prefix]
+        return self.last(x) + self.never, attention[:, :, -1], [prefix]
+
+    def last(self, x: Any) -> Any:
+        """The logits of the last position, of those of all."""
+        return self.decoder._logits(x)[:, -1]
+
+
+class LastLogits(Uncached):
+    """The logits are those of the last position alone."""
+
+    def last(self, x: Any) -> Any:
+        """The logits of the last position."""
+        return self.decoder._logits(x[:, -1])
+
+
+KINDS = {"cache": Endless, "no cache": Uncached, "last logits": LastLogits}
 
 
 def made(width: int, vocabulary: int) -> keras.Model:
@@ -159,14 +175,14 @@ def compare(
 ) -> dict[str, Any]:
     """The times of each round, by who needed them."""
     source = np.random.default_rng(0).integers(4, given.vocabulary, (given.batch, given.length)).astype("int32")
-    kinds = {"cache": Endless, "no cache": Uncached}
-    searches = {name: decoding(model, kind, beam, given.length) for name, kind in kinds.items()}
-    times: dict[str, list[Times]] = {name: [] for name in (*kinds, "generate")}
+    searches = {name: decoding(model, kind, beam, given.length) for name, kind in KINDS.items()}
+    times: dict[str, list[Times]] = {name: [] for name in (*KINDS, "generate")}
     for number in range(given.rounds + 1):
         found = {name: timed(search, source) for name, search in searches.items()}
         taken = {**{name: one for name, (one, _) in found.items()}, "generate": generate(beam)}
-        if not same(found["cache"][1], found["no cache"][1]):
-            raise SystemExit("with and without the cache the sequences differ: not the same model")
+        for name in KINDS:
+            if not same(found["cache"][1], found[name][1]):
+                raise SystemExit(f"{name}: other sequences than with the cache: not the same model")
         if number:
             for name, one in taken.items():
                 times[name].append(one)
@@ -179,8 +195,9 @@ def told(batch: int, beam: int, title: str, times: dict[str, list[Times]]) -> No
         {name: statistics.median(one[which] for one in taken) for name, taken in times.items()} for which in (0, 1)
     )
     for name, taken in clock.items():
-        print(f"  {name:9} {1e3 * taken:9.0f} ms, {batch / taken:7.1f} sentences per second", flush=True)
-    for name, other in (("no cache", "without the cache"), ("generate", title)):
+        print(f"  {name:11} {1e3 * taken:9.0f} ms, {batch / taken:7.1f} sentences per second", flush=True)
+    others = {"no cache": "without the cache", "last logits": "without it, the last logits alone", "generate": title}
+    for name, other in others.items():
         ratio, cpu = clock[name] / clock["cache"], processor[name] / processor["cache"]
         verdict = f" (limit {LIMIT:g}): {'holds' if ratio >= LIMIT else 'FAILS'}" if name == "no cache" else ""
         print(f"beam {beam}: {ratio:.2f} x {other}, of processor seconds {cpu:.2f}{verdict}", flush=True)

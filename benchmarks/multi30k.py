@@ -11,6 +11,7 @@ benchmark that was killed goes on after the models that it finished, which stand
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import tempfile
 import time
@@ -58,8 +59,9 @@ def translate(triple: registry.Triple, loaded: data.Data, model: keras.Model, be
     features = (*task.features, task.label)
     count = task.evaluation.judge
     assert count is not None
+    signature = {feature.name: tf.TensorSpec([None], tf.string) for feature in features}
 
-    @tf.function(input_signature=[{feature.name: tf.TensorSpec([None], tf.string) for feature in features}])
+    @functools.partial(tf.function, autograph=False, input_signature=[signature])
     def evaluate(raw: Any) -> Any:
         prepared = loaded.transform(raw)
         return count(task.answer(model, prepared), prepared)

@@ -1,9 +1,9 @@
-"""`generate` of Hugging Face's transformers, for `benchmarks.decoding_speed`, in an environment that has it and PyTorch.
+"""`generate` of Hugging Face's transformers, for `benchmarks.decoding_speed`; runs where it and PyTorch are installed.
 
     python transformers_generate.py '{"width": 128, "depth": 3, ...}'
 
-Prints the number of parameters; then, for each line "BEAM" that it reads, the seconds of one decoding, by the clock and of the processor. The model is a
-MarianMT, the Transformer with sinusoidal positions that the library has for translation, with random weights.
+Prints the number of parameters; then, for each line "BEAM" that it reads, the seconds of one decoding, by the clock and
+of the processor. The model is a MarianMT, the library's Transformer with sinusoidal positions, with random weights.
 """
 
 from __future__ import annotations

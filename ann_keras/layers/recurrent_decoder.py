@@ -146,18 +146,19 @@ class RecurrentDecoder(StepDecoder):
     def _sampled(self, target: Any, state: list[Any], constants: list[Any], masks: list[Any] | None) -> list[Any]:
         """The states of all positions, [T, b, ...], where some tokens are the cells' own."""
         ids = ops.transpose(target)
-        own = keras.random.uniform(ops.shape(ids), seed=self.seeds) < self.sampling
+        own = ops.cast(keras.random.uniform(ops.shape(ids), seed=self.seeds) < self.sampling, ids.dtype)
 
-        def forward(carried: list[Any], given: tuple[Any, Any]) -> tuple[list[Any], list[Any]]:
+        def forward(carried: list[Any], given: Any) -> tuple[list[Any], list[Any]]:
             *state, guess = carried
-            x = self.embedding(ops.where(given[1], guess, given[0]))
+            x = self.embedding(ops.where(given[1] == 1, guess, given[0]))
             top, state = self._advance(x, state, constants, masks)
             said, _ = self._read(ops.expand_dims(top, 1), constants)
             guess = ops.cast(ops.argmax(self._logits(ops.squeeze(said, 1)), axis=-1), ids.dtype)
             return [*state, guess], [*state, guess]
 
         # The first token is the start, and so is what might be drawn in its place.
-        _, (*states, _) = ops.scan(forward, [*state, ids[0]], (ids, own))
+        # One array of both: over several of open length TensorFlow's scan fails in a graph.
+        _, (*states, _) = ops.scan(forward, [*state, ids[0]], ops.stack([ids, own], axis=1))
         return states
 
     def _advance(

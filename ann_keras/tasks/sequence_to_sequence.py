@@ -40,7 +40,7 @@ class Config:
         64, "tokens of either side, its end included; what comes after them is cut", low=2, high=4096
     )
     batch_tokens: int = setting(
-        4096, "tokens of a training step, source, target and padding together", low=1, stage="training"
+        2048, "tokens of a training step, source, target and padding together", low=1, stage="training"
     )
     label_smoothing: float = setting(
         0.1, "share of the probability that the loss spreads over all tokens", low=0, high=0.9, stage="training"

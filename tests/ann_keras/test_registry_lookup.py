@@ -23,12 +23,26 @@ def said(*args: Any, **kwargs: Any) -> str:
 
 def test_unknown_names_list_the_known_ones() -> None:
     assert said("lenet") == f"unknown model 'lenet'; the models are {', '.join(registry.MODELS)}"
-    embedded = "digits, breast_cancer, wine, iris, diabetes, shapes, camvid, isbi2012"
-    known = f"{embedded}, tfds:NAME, images:PATH, masks:PATH, csv:PATH"
-    for name in ("mnist", "tfds", "tfds:", "images:", "digits:8", ""):
+    embedded = "digits, breast_cancer, wine, iris, diabetes, shapes, dates, camvid, isbi2012"
+    known = f"{embedded}, multi30k[:SOURCE-TARGET], tfds:NAME, images:PATH, masks:PATH, csv:PATH, text:PATH"
+    for name in ("mnist", "tfds", "tfds:", "images:", "digits:8", "text", "dates:en", "multi30k-de", ""):
         if name:
             assert said("mlp", name) == f"unknown dataset {name!r}; the datasets are {known}"
     assert said("mlp", task="driving") == f"unknown task 'driving'; the tasks are {', '.join(registry.TASKS)}"
+
+
+def test_an_argument_that_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, ...]] = []
+    module = types.ModuleType("datasets.pairs")
+    module.load = lambda *argument: given.append(argument)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets.pairs", module)
+    monkeypatch.setitem(registry.DATASETS, "multi30k", "datasets.pairs")
+    for name in ("multi30k", "multi30k:", "multi30k:de-fr"):
+        registry.open_dataset(name)
+    assert given == [(), (), ("de-fr",)]
+    monkeypatch.setitem(registry.SCHEMES, "multi30k", "multi30k:PAIR")
+    with pytest.raises(ValueError, match="unknown dataset 'multi30k'"):
+        registry.open_dataset("multi30k")
 
 
 def test_a_task_that_the_model_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +129,7 @@ def test_describe_imports_no_model() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    for name in (*registry.MODELS, *registry.TASKS, "digits", "tfds:NAME", "images:PATH"):
+    for name in (*registry.MODELS, *registry.TASKS, "digits", "tfds:NAME", "images:PATH", "multi30k[:SOURCE-TARGET]"):
         assert f"'name': '{name}'" in result.stdout
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipelines import asking, cli
 from serving.model_config import DESCRIPTION
 from serving.process import ModelServer
-from tests import tables
+from tests import tables, translations
 from tests.pipelines.conftest import Answer
 
 Run = Callable[..., Answer]
@@ -113,3 +113,66 @@ def test_a_server_that_knows_the_model_alone_says_what_it_reads(here: Run, serve
     answer = here("mlp", "fixed_acidity=7.4,city=Bonn", *given)
     assert (answer.code, answer.out) == (2, "")
     assert "is missing, and the model needs it" in answer.err
+
+
+@pytest.fixture(scope="module")
+def speller(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with a model that says texts in capitals."""
+    root = tmp_path_factory.mktemp("speller")
+    translations.spell(root / "serving" / "transformer" / "1")
+    return root
+
+
+@pytest.fixture(scope="module")
+def spelling(speller: Path) -> Iterator[ModelServer]:
+    """An embedded server of it."""
+    with ModelServer({"transformer": speller / "serving" / "transformer"}, embedded=True) as one:
+        yield one
+
+
+@pytest.mark.parametrize("grpc", [False, True])
+def test_texts_are_answered(grpc: bool, here: Run, speller: Path, spelling: ModelServer, tmp_path: Path) -> None:
+    way = ("--grpc", "--url", spelling.grpc_address) if grpc else ("--url", spelling.rest_url)
+    # What a text model reads is known also where nothing is pushed.
+    for root in (speller, tmp_path):
+        given = ("--root", root, *way)
+        answer = here("transformer", "a man mans", "", "@@\u4e2d\n\x1b[2J", "x" * 10_000, *given)
+        assert (answer.code, answer.err) == (0, "")
+        spelt = ["a man mans: A MAN MANS", ": ", "@\u4e2d [2J: @\u4e2d [2J", f"{'x' * 57}...: {'X' * 10_000}"]
+        assert answer.out.splitlines() == spelt
+    (tmp_path / "lines.txt").write_bytes(b"a man\r\n\n\xff\xe2\x80\xae \xd8\xa7\n")
+    answer = here("transformer", "@lines.txt", *given)
+    assert answer.out.splitlines() == ["lines.txt:1: A MAN", "lines.txt:2: ", "lines.txt:3: \ufffd \u0627"]
+    first, second = here("transformer", "a", "a man mans", *given, "--json").document
+    assert first == {
+        "translation": "A",
+        "candidates": ["A", "a"],
+        "scores": [-0.25, -1.5],
+        "tokens": ["\u2581A"],
+        "source_tokens": ["\u2581a"],
+        "alignment": [[1.0]],
+    }
+    assert second["tokens"] == ["\u2581A", "\u2581MAN", "\u2581MAN", "##S"]
+    assert second["alignment"] == np.eye(4).tolist()
+
+
+def test_many_lines_are_asked_about_in_parts(
+    here: Run, speller: Path, spelling: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.rows.TEXTS", 3)
+    lines = ["a", "a man", "a man mans", "mans", "", "a man a man", "man"]
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    given = ("--root", speller, "--url", spelling.rest_url)
+    answer = here("transformer", "@lines.txt", *given)
+    assert [line.partition(": ")[2] for line in answer.out.splitlines()] == [line.upper() for line in lines]
+    found = here("transformer", "@lines.txt", *given, "--json").document
+    assert [len(row["tokens"]) for row in found] == [1, 2, 4, 2, 0, 4, 1]
+    assert [np.shape(row["alignment"])[:1] for row in found] == [(1,), (2,), (4,), (2,), (0,), (4,), (1,)]
+
+
+@pytest.mark.parametrize(("given", "message"), [("@nope.txt", "@nope.txt cannot be read: No such file or directory")])
+def test_a_file_of_texts_that_is_not_there_is_one_line(given: str, message: str, here: Run, speller: Path) -> None:
+    answer = here("transformer", given, "--root", speller)
+    assert (answer.code, answer.out) == (2, "")
+    (line,) = answer.err.splitlines()
+    assert message in line and "a text that begins with @ is written with @@" in line

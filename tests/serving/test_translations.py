@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from ann_keras import registry
+from ann_keras.task import Feature
 from serving.client import Client, Translation, decode, encode
 from serving.process import ModelServer
 from tests import translations
@@ -38,20 +39,26 @@ def served(base: Path) -> Iterator[ModelServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def judged(base: Path) -> list[str]:
+    """What the Evaluator is told of the translations of TEXTS."""
+    task = registry.resolve("transformer").task
+    rows = [{"source": text.encode(), "target": b"1999-05-04"} for text in TEXTS]
+    serialized = tf.constant([example((*task.features, task.label), row) for row in rows])
+    found = tf.saved_model.load(str(base / "1")).signatures["evaluate"](examples=serialized)
+    return [text.decode() for text in found["translation"].numpy()]
+
+
 def predicted(client: Any, texts: Any) -> dict[str, Any]:
     found: dict[str, Any] = client.predict({"source": list(texts)})
     return found
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_served_translation_is_the_one_that_is_judged(way: str, served: ModelServer, base: Path) -> None:
-    task = registry.resolve("transformer").task
-    rows = [{"source": text.encode(), "target": b"1999-05-04"} for text in TEXTS]
-    serialized = tf.constant([example((*task.features, task.label), row) for row in rows])
-    judged = tf.saved_model.load(str(base / "1")).signatures["evaluate"](examples=serialized)
+def test_a_served_translation_is_the_one_that_is_judged(way: str, served: ModelServer, judged: list[str]) -> None:
     with opened(way, served, "transformer") as client:
-        answers = decode({}, client.predict(encode(task.features, TEXTS)))
-    assert [str(one) for one in answers] == [text.decode() for text in judged["translation"].numpy()]
+        answers = decode({}, client.predict(encode((Feature("source", "text"),), TEXTS)))
+    assert [str(one) for one in answers] == judged
     for answer in answers:
         assert isinstance(answer, Translation)
         assert answer.text == answer.candidates[0][0] and len(answer.candidates) == 3
@@ -92,23 +99,28 @@ def test_rest_answers_with_text_and_takes_bytes_as_base64(served: ModelServer) -
     assert np.shape(first["alignment"]) == (len(first["tokens"]), len(first["source_tokens"]))
 
 
-def batching(folder: Path, parameters: str) -> list[str]:
-    """The flags of a server that batches."""
-    (folder / "batching.txt").write_text(parameters)
-    return ["--enable_batching=true", f"--batching_parameters_file={folder / 'batching.txt'}"]
+@pytest.fixture(scope="module")
+def batching(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    """A server that merges requests into batches of 4, and parts larger ones."""
+    parameters = tmp_path_factory.mktemp("batching") / "parameters.txt"
+    parameters.write_text(
+        "max_batch_size { value: 8 } max_execution_batch_size { value: 4 } batch_timeout_micros { value: 1000000 } "
+        "enable_large_batch_splitting { value: true }"
+    )
+    flags = ["--enable_batching=true", f"--batching_parameters_file={parameters}"]
+    with ModelServer({"transformer": base}, embedded=True, flags=flags) as running:
+        yield running
 
 
 @pytest.mark.parametrize("way", WAYS[:2])
 def test_requests_that_share_a_batch_are_answered_as_by_themselves(
-    way: str, served: ModelServer, base: Path, tmp_path: Path
+    way: str, served: ModelServer, batching: ModelServer
 ) -> None:
-    flags = batching(tmp_path, "max_batch_size { value: 4 } batch_timeout_micros { value: 1000000 }")
     with opened(way, served, "transformer") as client:
         alone: list[Any] = [decode({}, predicted(client, [text]))[0] for text in TEXTS[:4]]
-    with ModelServer({"transformer": base}, embedded=True, flags=flags) as server:
-        with opened(way, server, "transformer") as client, ThreadPoolExecutor(4) as pool:
-            client.metadata()
-            columns = list(pool.map(lambda text: predicted(client, [text]), TEXTS[:4]))
+    with opened(way, batching, "transformer") as client, ThreadPoolExecutor(4) as pool:
+        client.metadata()
+        columns = list(pool.map(lambda text: predicted(client, [text]), TEXTS[:4]))
     # All are as wide as the longest: they were one batch.
     assert len({len(one["source_tokens"][0]) for one in columns}) == 1
     for one, expected in zip(columns, alone, strict=True):
@@ -125,14 +137,10 @@ def test_requests_that_share_a_batch_are_answered_as_by_themselves(
         )
 
 
-def test_a_large_request_is_answered_in_parts(base: Path, served: ModelServer, tmp_path: Path) -> None:
-    splitting = "enable_large_batch_splitting { value: true } max_execution_batch_size { value: 2 }"
-    flags = batching(tmp_path, f"max_batch_size {{ value: 8 }} {splitting}")
-    with Client(served.grpc_address, "transformer", grpc=True) as client:
-        whole = predicted(client, TEXTS)
-    with ModelServer({"transformer": base}, embedded=True, flags=flags) as server:
-        with Client(server.grpc_address, "transformer", grpc=True) as client:
-            parts = predicted(client, TEXTS)
+def test_a_large_request_is_answered_in_parts(served: ModelServer, batching: ModelServer) -> None:
+    whole, parts = (
+        predicted(Client(server.grpc_address, "transformer", grpc=True), TEXTS) for server in (served, batching)
+    )
     for name in ("translation", "source_tokens"):
         assert parts[name] == whole[name]
     np.testing.assert_allclose(parts["scores"], whole["scores"], atol=1e-4)

@@ -35,7 +35,7 @@ class Config:
     tie: str = setting("target", "whose embedding also tells the next token", choices=("none", "target"))
 
 
-TRAINING = Training(learning_rate=2e-3, decay="inverse_sqrt", warmup=200, clip_norm=5.0)
+TRAINING = Training(epochs=10, patience=10, learning_rate=2e-3, decay="cosine", warmup=200, clip_norm=5.0)
 
 
 def encode(config: Config, source: Any, vocabulary: int) -> tuple[Any, Any, list[Any]]:

@@ -5,9 +5,10 @@ the network, section 5.3 the optimiser with its warm-up, section 5.4 dropout (of
 the attention's weights). The width is that of a small corpus, a quarter of the paper's base model.
 
 Deviations: by default the normalisations stand before the sub-layers (Xiong et al. 2020, On layer normalization in the
-Transformer architecture) rather than after them, and one more stands at the end of either stack; source and target
-share their embeddings only with tie=all, which wants one vocabulary, joint=true. Decoding keeps the keys and values of
-all positions before, so that a token costs one row of attention.
+Transformer architecture) rather than after them, and one more stands at the end of either stack; after its warm-up the
+step size falls along a cosine (`decay=inverse_sqrt` is the paper's way); source and target share their embeddings only
+with tie=all, which wants one vocabulary, joint=true. Decoding keeps the keys and values of all positions before, so that
+a token costs one row of attention.
 
 Run it with `ann run transformer`.
 """
@@ -55,7 +56,7 @@ class Config:
 
 
 TINY = Config(width=16, depth=1, heads=2, feed_forward=32, dropout=0.0)
-TRAINING = Training(learning_rate=1e-3, decay="inverse_sqrt", warmup=400, beta_2=0.98)
+TRAINING = Training(epochs=8, learning_rate=2e-3, decay="cosine", warmup=200, beta_2=0.98)
 
 
 def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -158,6 +159,19 @@ class TestServing:
         assert self.problems(probabilities=[[float("nan"), 0.1], [0.2, 0.8]]) == [
             "probabilities differs from the trainer's by nan"
         ]
+
+    def test_texts_are_the_trainers_to_the_letter(self) -> None:
+        said = np.array([base64.b64encode(text.encode()) for text in ("der Mann", "")])
+        expected = {"translation": said, "candidates": said, "scores": np.array([-1.0, -2.0], np.float32)}
+
+        def problems(**answer: Any) -> list[str]:
+            given = {"translation": ["der Mann", ""], "candidates": ["der Mann", ""], "scores": [-1.0, -2.0]}
+            return infra_validator.differences({**given, **answer}, expected)
+
+        assert problems() == []
+        assert problems(candidates=["der Mann", "ein"]) == []  # the scores tell
+        assert problems(translation=["der Mann", "die"]) == ["translation is 'die', the trainer's ''"]
+        assert problems(translation=["Der Mann", ""]) == ["translation is 'Der Mann', the trainer's 'der Mann'"]
 
     def test_the_model_of_a_run_is_served_and_a_tampered_one_refused(self, finished: Finished, tmp_path: Path) -> None:
         from ann_keras import registry

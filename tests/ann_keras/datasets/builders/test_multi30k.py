@@ -19,7 +19,7 @@ COUNTS = {"train": 4, "val": 2, "test_2016_flickr": 3}
 
 
 @pytest.fixture
-def files(manual: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: F811
+def files(manual: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A few sentences in TFDS's manual directory."""
     monkeypatch.setattr(multi30k.Multi30k, "COUNTS", COUNTS)
     folder = manual / "multi30k"
@@ -63,14 +63,14 @@ def test_a_file_that_is_missing_or_short(files: Path) -> None:
         registry.open_dataset("multi30k")
 
 
-def test_neither_files_nor_network(manual: Path) -> None:  # noqa: F811
+def test_neither_files_nor_network(manual: Path) -> None:
     expected = "^TFDS cannot download 'multi30k': no connection to github.com; .*ANN_DATA_DIR/multi30k"
     with pytest.raises(DatasetError, match=expected):
         registry.open_dataset("multi30k:de-fr")
 
 
 @pytest.mark.slow
-def test_multi30k(data_dir: Path, manual: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_multi30k(data_dir: Path, manual: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANN_DATA_DIR", str(data_dir))
     dataset = registry.open_dataset("multi30k:de-fr")
     rows = data.read_rows(dataset, Plan())
