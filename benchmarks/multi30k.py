@@ -29,10 +29,12 @@ import tensorflow as tf
 from ann_keras import data, registry, training
 from benchmarks.trainings import Limit, Results, Told, digest, overrides
 
+RECURRENT = {"epochs": 12, "patience": 12, "warmup": 300, "dropout": 0.25}
+SHARED = {"vocabulary": 3000, "batch_tokens": 3000, "learning_rate": 2e-3, "decay": "cosine"}
 MODELS: dict[str, dict[str, Any]] = {
-    "seq2seq": {},
-    "seq2seq_attention": {},
-    "transformer": {},
+    "seq2seq": {**SHARED, **RECURRENT},
+    "seq2seq_attention": {**SHARED, **RECURRENT},
+    "transformer": {**SHARED, "epochs": 18, "patience": 18, "warmup": 500, "dropout": 0.15},
 }
 """The settings that each is trained with, beside its defaults."""
 LEAST = {"transformer": 30.0, "seq2seq_attention": 25.0}

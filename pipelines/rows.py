@@ -78,8 +78,9 @@ def _texts(given: str) -> list[tuple[str, str | bytes]]:
         return [(f"{given[1:]}:{number}", line.removesuffix(b"\r")) for number, line in enumerate(lines, start=1)]
     text = given.removeprefix("@") if given.startswith("@@") else given
     # Arguments that are no UTF-8 come as halves of surrogate pairs, which cannot be printed.
-    shown = " ".join(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())
-    return [(_short("".join(one if one.isprintable() else " " for one in shown)), text)]
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    plain = "".join(one if one.isprintable() else " " for one in shown)
+    return [(_short(" ".join(plain.split())), text)]
 
 
 def _short(name: str) -> str:

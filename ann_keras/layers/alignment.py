@@ -10,11 +10,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from ann_keras.layers.attention import HIDDEN
 from ann_keras.layers.positionwise import PositionwiseDense
 
 SCORES = ("bilinear", "additive")
-HIDDEN = -3e4
-"""Added to the score of padding: after the softmax nothing is left of it. Half precision holds it."""
 
 
 @keras.saving.register_keras_serializable("ann_keras")

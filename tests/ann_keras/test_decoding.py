@@ -268,6 +268,7 @@ def test_a_sentence_is_answered_alike_alone_and_among_longer_ones(beam: int) -> 
         assert (together.attention[number][..., length:] == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_eager_graph_and_saved_model_agree(tmp_path: Path, known: bool) -> None:
     """Any number of sentences of any length; the steps an int or a tensor."""

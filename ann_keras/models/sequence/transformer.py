@@ -6,8 +6,8 @@ the attention's weights). The width is that of a small corpus, a quarter of the 
 
 Deviations: by default the normalisations stand before the sub-layers (Xiong et al. 2020, On layer normalization in the
 Transformer architecture) rather than after them, and one more stands at the end of either stack; after its warm-up the
-step size falls along a cosine (`decay=inverse_sqrt` is the paper's way); source and target share their embeddings only
-with tie=all, which wants one vocabulary, joint=true. Decoding keeps the keys and values of all positions before, so that
+step size falls along a cosine (`decay=inverse_sqrt` is the paper's way); source and target share embeddings only
+with tie=all, which wants one vocabulary, joint=true. Decoding keeps keys and values of all positions before, so that
 a token costs one row of attention.
 
 Run it with `ann run transformer`.

@@ -55,7 +55,9 @@ def test_settings_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="joint=true"):
         check(transformer, Config(), transformer.Config(tie="all"))
     check(transformer, Config(joint=True), transformer.Config(tie="all"))
-    with pytest.raises(ValueError, match=r"^max_length=64: expected at most longest=9, the positions that are learned$"):
+    with pytest.raises(
+        ValueError, match=r"^max_length=64: expected at most longest=9, the positions that are learned$"
+    ):
         check(transformer, Config(), transformer.Config(positions="learned", longest=9))
 
 
