@@ -7,7 +7,7 @@ PYTHON ?=
 IMAGE ?= ann-keras:latest
 ARGS ?=
 BENCH ?= pipeline_overhead training_step knn_search example_gen_memory component_memory \
-	tabular_peers tabular_scale weight_map unet_step patch_or_full decoding_speed \
+	tabular_peers tabular_scale weight_map unet_step patch_or_full transformer_step decoding_speed \
 	serving_latency serving_throughput serving_swaps serving_restart serving_abuse
 BIN := .venv/bin
 export PYTHON
@@ -39,8 +39,8 @@ test-fast: setup  ## the tests that take seconds and need no browser
 bench: setup  ## every benchmark that takes minutes, or BENCH=knn_search
 	@set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python -m "benchmarks.$$name" $(ARGS); done
 
-bench-long: setup  ## isbi2012 and camvid: hours, on data from ANN_DATA_DIR or downloaded
-	@$(MAKE) bench BENCH="isbi2012 camvid"
+bench-long: setup  ## isbi2012, camvid and multi30k: hours, on data from ANN_DATA_DIR or downloaded
+	@$(MAKE) bench BENCH="isbi2012 camvid multi30k"
 
 image:  ## the container image for Kubeflow Pipelines
 	@command -v docker >/dev/null || { echo "make image: there is no docker command; install Docker, or build ./Dockerfile elsewhere" >&2; exit 1; }

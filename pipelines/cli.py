@@ -154,8 +154,9 @@ def serve(**given: Any) -> int:
 @bulk.options
 @options.as_json
 def predict(model: str, inputs: tuple[str, ...], url: str | None, grpc: bool, out: str | None, **given: Any) -> int:
-    """Asks a server what MODEL answers to each INPUT: an image file, or of a table age=39,town=Bonn, a JSON object or
-    @FILE; or, with --input, answers files of any size without a server.
+    """Asks a server what MODEL answers to each INPUT: an image file; a text, or @FILE with one a line; or of a table
+    age=39,town=Bonn, a JSON object or @FILE with some (@- is standard input). With --input, answers files of any size
+    without a server.
     """
     if bulk.is_asked(inputs):
         from pipelines.bulk import command

@@ -27,7 +27,7 @@ from rich.table import Table
 Status = Literal["ok", "warn", "fail"]
 
 PROJECT = "ann-keras"
-STACK = ("tfx", "tensorflow", "keras", "tensorflow-datasets", "apache-beam")
+STACK = ("tfx", "tensorflow", "keras", "tensorflow-text", "tensorflow-datasets", "apache-beam")
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 NEW_STACK_PYTHON = (3, 11)
 """From this Python on it is TFX 1.21, whose wheels need NEW_STACK_GLIBC."""

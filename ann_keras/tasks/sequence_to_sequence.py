@@ -211,7 +211,7 @@ def ask(model: Any, prepared: Tensors, *, config: Config) -> Tensors:
     if config.beam > 1:
         best = decoding.beam_search(decoder, memory, config.max_length, config.beam, config.length_penalty, config.best)
     else:
-        best = decoding.greedy(decoder, memory, config.max_length)
+        best = decoding.greedy(decoder, memory, config.max_length, config.length_penalty)
     longest = tf.reduce_max(best.lengths)
     found |= {
         "tokens": best.tokens[:, :, :longest],

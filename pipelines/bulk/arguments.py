@@ -11,15 +11,16 @@ from pipelines.exits import UsageError
 from pipelines.options import beam_arg, combined
 
 BATCH_SIZE = 64
-FORMATS = ("tfrecord", "folder", "csv")
+FORMATS = ("tfrecord", "folder", "csv", "text")
 
 options = combined(
     click.option(
         "--input",
         "given",
         metavar="PATH",
-        help="Answers all of a folder of files, a CSV with a column for each feature, or TFRecords of tf.Examples; "
-        "also as folder:PATH, csv:PATH, tfrecord:PATH; a pattern names several files.",
+        help="Answers all of a folder of files, a CSV with a column for each feature, a .txt with a text a line, or "
+        "TFRecords of tf.Examples; also as folder:PATH, csv:PATH, text:PATH, tfrecord:PATH; a pattern names several "
+        "files.",
     ),
     click.option(
         "--output", metavar="FILE", help="Gets the answers of --input, in its order: .jsonl, .csv or .tfrecord."

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pipelines.bulk import pushed, storage
 from pipelines.bulk.answers import FORMATS, Format
 from pipelines.bulk.inputs import Folder, Source, TfRecords
+from pipelines.bulk.lines import Lines
 from pipelines.bulk.pushed import Pushed
 from pipelines.bulk.tables import Csv
 from pipelines.exits import UsageError
 
-SOURCES: dict[str, type[Source]] = {"tfrecord": TfRecords, "folder": Folder, "csv": Csv}
+SOURCES: dict[str, type[Source]] = {"tfrecord": TfRecords, "folder": Folder, "csv": Csv, "text": Lines}
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def _format_of(path: str) -> str:
         return "folder"
     if name.endswith((".csv", ".tsv")):
         return "csv"
+    if name.endswith(".txt"):
+        return "text"
     if "tfrecord" in name:
         return "tfrecord"
     if not storage.matching(place) and not storage.is_folder(place):

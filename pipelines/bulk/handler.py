@@ -18,6 +18,7 @@ from ann_keras.task import Feature
 from pipelines.bulk.inputs import Example, Problem
 from pipelines.exits import essence
 from serving import loading
+from serving.decoding import trimmed
 
 Outcome = Mapping[str, Any] | Problem
 """The outputs for one example by name, numpy values or bytes; or why there are none."""
@@ -57,7 +58,7 @@ class Loaded:
         for name, values in outputs.items():
             if values.shape[:1] != (len(examples),):
                 raise ValueError(f"output {name!r} of shape {list(values.shape)} has no row for each example")
-        return [{name: values[row] for name, values in outputs.items()} for row in range(len(examples))]
+        return [trimmed({name: values[row] for name, values in outputs.items()}) for row in range(len(examples))]
 
     def _inputs(self, examples: Sequence[Any]) -> dict[str, Any]:
         import tensorflow as tf

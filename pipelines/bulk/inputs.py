@@ -145,8 +145,8 @@ class Folder(Source):
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Pictures, or arrays as numpy saves them."""
-        return SUFFIXES if self.features[0].kind == "image" else (".npy",)
+        """Pictures, texts, or arrays as numpy saves them."""
+        return {"image": SUFFIXES, "text": (".txt",)}.get(self.features[0].kind, (".npy",))
 
     def check(self) -> None:
         """Raises a UsageError where there is no folder, its files are of another kind, or hold too little."""

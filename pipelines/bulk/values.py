@@ -23,13 +23,15 @@ MOST_PIXELS = 1 << 26
 
 
 def from_file(path: str, feature: Feature) -> Any:
-    """The encoded bytes of an image, or the numbers of a .npy file."""
+    """The encoded bytes of an image, the bytes of a text, or the numbers of a .npy file."""
     with storage.read(path) as file:
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise ValueError(f"larger than {LARGEST_FILE >> 20} MiB")
     if feature.kind == "image":
         return _picture(content)
+    if feature.kind == "text":
+        return content
     return encode_value(feature, np.load(io.BytesIO(content), allow_pickle=False))
 
 

@@ -127,7 +127,7 @@ def test_rows_come_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_file_without_texts_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="@home cannot be read: .*; a text that begins with @ is written with @@"):
+    with pytest.raises(ValueError, match=r"@home cannot be read: .*; a text that begins with @ is written with @@"):
         request(SOURCE, ["@home"])
     (tmp_path / "empty.txt").write_bytes(b"")
     with pytest.raises(ValueError, match=r"empty.txt is empty; expected a text a line"):

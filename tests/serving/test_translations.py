@@ -83,8 +83,9 @@ def test_texts_of_any_kind_are_answered_alike_over_both_protocols(served: ModelS
     assert rest["source_tokens"][6][-1] == "<eos>" and len(rest["source_tokens"][6]) == translations.LENGTH
     with Client(served.rest_url, "transformer") as client:
         normalised = "3 \ufffd\ufffd \ufffd( June 2004"
-        assert predicted(client, [translations.TEXTS[5], normalised])["source_tokens"][0] == (
-            predicted(client, [normalised])["source_tokens"][0]
+        assert (
+            predicted(client, [translations.TEXTS[5], normalised])["source_tokens"][0]
+            == (predicted(client, [normalised])["source_tokens"][0])
         )
 
 

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pipeline_overhead import seconds
+from benchmarks.environments import environment as made_in
+from benchmarks.environments import installed_version
 from benchmarks.serving.models import LENET5, Models
 from benchmarks.serving.requests import http_request, input_name
 
@@ -49,25 +49,7 @@ class Peer:
 
 def environment(name: str, folder: Path) -> Path:
     """Returns the folder of a peer's executables, installed with this environment's TensorFlow if not there yet."""
-    place = folder / name
-    if not (place / "installed").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        packages = [*PACKAGES[name], f"tensorflow=={version('tensorflow')}"]
-        uv = shutil.which("uv") or next(iter(Path(__file__).resolve().parents[3].glob(".uv/bin/uv")), None)
-        if uv:
-            seconds([str(uv), "venv", "--python", sys.executable, str(place)])
-            seconds([str(uv), "pip", "install", "--python", str(place / "bin" / "python"), *packages])
-        else:
-            seconds([sys.executable, "-m", "venv", str(place)])
-            seconds([str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages])
-        (place / "installed").touch()
-    return place / "bin"
-
-
-def installed_version(binaries: Path, package: str) -> str:
-    """Returns the version of a package in a peer's environment."""
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    return seconds([str(binaries / "python"), "-c", code])[1].strip()
+    return made_in(folder / name, [*PACKAGES[name], f"tensorflow=={version('tensorflow')}"])
 
 
 @contextlib.contextmanager

@@ -31,7 +31,8 @@ WRONG = {
     f"--input folder:good.csv {OUT}": ("good.csv: there is no such folder",),
     f"--input nope.csv {OUT}": ("nope.csv: there is no such file",),
     f"--input *.tfrecord {OUT}": ("*.tfrecord: there is no such file",),
-    f"--input notes.txt {OUT}": ("the name does not tell the format", "tfrecord|folder|csv"),
+    f"--input notes.txt {OUT}": ("notes.txt: a line is one text, and the model reads image (image)",),
+    f"--input notes.md {OUT}": ("the name does not tell the format", "tfrecord|folder|csv|text"),
     f"--input csv:good.csv --input-format folder {OUT}": ("--input-format says folder",),
     f"--input in --input-format images {OUT}": ("--input-format", "'images'"),
     f"--input text {OUT}": ("text: no file in it is named .jpg, .jpeg, .png, .bmp, .gif",),
@@ -61,7 +62,8 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     (tmp_path / "in" / "1.png").touch()
     (tmp_path / "text" / "1.txt").touch()
-    (tmp_path / "notes.txt").touch()
+    for name in ("notes.txt", "notes.md"):
+        (tmp_path / name).touch()
     tables = {"good": "image\n1.png\n", "bad": "picture,label\n", "twice": "image,image\n", "empty": ""}
     for name, text in tables.items():
         (tmp_path / f"{name}.csv").write_text(text)

@@ -17,6 +17,7 @@ from pipelines.bulk import command
 from pipelines.console import Lines
 from serving.client import Client
 from serving.process import ModelServer
+from tests import translations
 from tests.pipelines.bulk.conftest import COUNT, Inputs, Run, example, read, write_records
 from tests.pipelines.conftest import Ann
 
@@ -32,6 +33,18 @@ def served(root: Path, inputs: Inputs) -> tuple[list[str], np.ndarray]:
     ):
         answers = client.predict({"image": inputs.pictures})
     return list(answers["label"]), np.asarray(answers["probabilities"])
+
+
+def test_lines_are_translated(predict: Run, tmp_path: Path) -> None:
+    translations.spell(tmp_path / "root" / "serving" / "transformer" / "1")
+    (tmp_path / "lines.txt").write_bytes(b"a man mans\n\n\xff a\n")
+    given = ("--root", tmp_path / "root", "--input", "lines.txt", "--output", "out.jsonl")
+    answer = predict(*given, model="transformer")
+    assert (answer.code, answer.err) == (0, "")
+    first, second, third = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert [row["translation"] for row in (first, second, third)] == ["A MAN MANS", "", "\ufffd A"]
+    assert (first["key"], first["candidates"], len(first["alignment"])) == ("1", ["A MAN MANS", "a man mans"], 4)
+    assert (second["tokens"], second["alignment"], third["source_tokens"]) == ([], [], ["<unk>", "\u2581a"])
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "tfrecord"])

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ann_keras.task import Feature
-from pipelines.bulk import inputs, tables, values
+from pipelines.bulk import inputs, lines, tables, values
 from pipelines.bulk.inputs import Folder, Problem, Source, TfRecords
+from pipelines.bulk.lines import Lines
 from pipelines.bulk.tables import Csv
 from serving.server import tfrecord
 from tests.pipelines.bulk.conftest import write_records
@@ -36,6 +37,32 @@ def read_all(source: Source) -> list[tuple[str, Any]]:
         found = [list(type(source)(source.path, source.features).read(work)) for work in works]
     assert all(work.rows in (None, len(rows)) for work, rows in zip(works, found, strict=True))
     return [row for rows in found for row in rows]
+
+
+SOURCE = Feature("source", "text")
+
+
+@given(
+    st.lists(st.binary(max_size=5).map(lambda line: line.replace(b"\n", b"").rstrip(b"\r")), max_size=20),
+    st.integers(1, 4),
+)
+def test_lines_are_texts_of_any_bytes(texts: list[bytes], size: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(lines, "WORK_ROWS", size):
+        path = Path(folder, "a.txt")
+        path.write_bytes(b"".join(text + b"\n" for text in texts))
+        source = Lines(str(path), (SOURCE,))
+        source.check()
+        found = read_all(source)
+    assert found == [(str(number), {"source": text}) for number, text in enumerate(texts, start=1)]
+
+
+def test_a_folder_of_texts_has_one_a_file_or_one_a_line(tmp_path: Path) -> None:
+    for name, content in (("a.txt", b"one\r\ntwo"), ("b.txt", b"\xff"), ("c.npy", b"")):
+        (tmp_path / name).write_bytes(content)
+    (found, other) = read_all(Folder(str(tmp_path), (SOURCE,)))
+    assert (found, other) == (("a.txt", {"source": b"one\r\ntwo"}), ("b.txt", {"source": b"\xff"}))
+    keys = [key for key, _ in read_all(Lines(str(tmp_path), (SOURCE,)))]
+    assert keys == ["a.txt:1", "a.txt:2", "b.txt:1"]
 
 
 CELL = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)

@@ -11,7 +11,7 @@ import pytest
 from serving.playground import describe
 from serving.process import ModelServer
 from tests import translations
-from tests.browser import Browser
+from tests.browser import Browser, Page
 from tests.serving.playground.conftest import page_of
 
 
@@ -24,17 +24,20 @@ def speller(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def address(speller: str) -> Iterator[str]:
-    with ModelServer({"speller": speller}, embedded=True) as server, page_of(server.rest_url, {"speller": speller}) as found:
+    with (
+        ModelServer({"speller": speller}, embedded=True) as server,
+        page_of(server.rest_url, {"speller": speller}) as found,
+    ):
         yield found
 
 
-def ask(page: Browser, text: str, expected: str) -> None:
+def ask(page: Page, text: str, expected: str) -> None:
     page.evaluate(f"document.querySelector('#field-0').value = {json.dumps(text)}")
     page.click("#ask")
     page.until(f"document.querySelector('#label')?.textContent === {json.dumps(expected)}")
 
 
-def texts(page: Browser, selector: str) -> list[str]:
+def texts(page: Page, selector: str) -> list[str]:
     found: list[str] = page.evaluate(f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.textContent)")
     return found
 
@@ -61,9 +64,8 @@ def test_a_text_is_answered_with_candidates_and_attention(
     assert texts(page, "#alignment thead th") == ["\u2581a", "\u2581man", "\u2581man", "##s"]
     assert texts(page, "#alignment tbody th") == ["\u2581A", "\u2581MAN", "\u2581MAN", "##S"]
     assert texts(page, "#alignment tbody tr:nth-child(2) td") == ["0 %", "100 %", "0 %", "0 %"]
-    colours = page.evaluate(
-        "[...document.querySelectorAll('#alignment tbody tr:first-child td')].map(e => getComputedStyle(e).backgroundColor)"
-    )
+    cells = "[...document.querySelectorAll('#alignment tbody tr:first-child td')]"
+    colours = page.evaluate(f"{cells}.map(e => getComputedStyle(e).backgroundColor)")
     assert colours[0] != colours[1] == colours[2]
     page.screenshot(tmp_path / "translation.png")
     assert page.problems() == []
