@@ -57,7 +57,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
         if kind is None:
             click.echo(f"{name}:")
         for entry in entries:
-            click.echo(f"  {entry['name']:<22}{entry['summary']}")
+            click.echo(f"  {entry['name']:<26}{entry['summary']}")
 
 
 @cli.command()

@@ -93,8 +93,10 @@ def test_an_epoch_goes_on_where_it_was() -> None:
 
 
 def test_little_is_padding() -> None:
-    sizes = np.clip([*np.random.default_rng(0).normal(15, 4, (20000, 1)), [0, 0]], 3, LONGEST - 1).round()
-    sizes[:, 1] = np.clip(sizes[:, 1] + np.random.default_rng(1).integers(-4, 5, 20_000), 1, LONGEST - 1)
+    generator = np.random.default_rng(0)
+    source = generator.normal(15, 4, 20_000).clip(3, LONGEST - 1).round()
+    target = (source + generator.integers(-4, 5, 20_000)).clip(1, LONGEST - 1)
+    sizes = np.stack([source, target], 1)
     taken, used, held = split(sizes, 4096), 0, 0
     for inputs, _ in taken.training_batches(64, 0).take(taken.steps(64)).as_numpy_iterator():
         used += sum(int((value > 0).sum()) for value in inputs.values())

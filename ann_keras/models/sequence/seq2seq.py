@@ -23,7 +23,7 @@ from ann_keras.task import Feature
 __all__ = ["TASKS", "TINY", "TRAINING", "Config", "build"]
 
 TASKS = ("sequence_to_sequence",)
-TINY = Config(width=32, dropout=0.0)
+TINY = Config(width=64, dropout=0.0)
 
 
 def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Model:

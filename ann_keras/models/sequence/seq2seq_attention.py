@@ -37,7 +37,7 @@ class Config(recurrent.Config):
     feeding: bool = setting(True, "whether the attentional vector is fed to the next step")
 
 
-TINY = Config(width=32, dropout=0.0)
+TINY = Config(width=64, dropout=0.0)
 
 
 def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Model:
