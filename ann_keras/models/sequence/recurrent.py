@@ -1,4 +1,4 @@
-"""What the recurrent translators have in common: their settings, and the encoder."""
+"""What the recurrent translators have in common: their settings, the encoder, and cells for a decoder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ann_keras.layers.recurrent_decoder import RecurrentDecoder
 from ann_keras.layers.token_embedding import TokenEmbedding
 from ann_keras.settings import Training, setting
 
@@ -73,3 +74,19 @@ def encode(config: Config, source: Any, vocabulary: int) -> tuple[Any, Any, list
             x, *ends = layer(x, mask=read)
         states.extend(ends)
     return ops.flip(x, axis=1) if config.reverse else x, visible, states
+
+
+def decoder(config: Config, vocabulary: int, score: str | None = None, feeding: bool = False) -> RecurrentDecoder:
+    """The decoder, without attention where `score` is None; the arguments are those of `RecurrentDecoder`."""
+    return RecurrentDecoder(
+        vocabulary,
+        config.width,
+        config.depth,
+        config.cell,
+        score,
+        feeding,
+        config.sampling,
+        config.dropout,
+        config.tie,
+        name="decoder",
+    )

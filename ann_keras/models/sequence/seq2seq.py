@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 
-from ann_keras.layers.recurrent_decoder import RecurrentDecoder
 from ann_keras.models.sequence import recurrent
 from ann_keras.models.sequence.recurrent import TRAINING, Config
 from ann_keras.task import Feature
@@ -39,14 +38,5 @@ def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Mod
     """
     vocabulary = int(outputs.shape[-1] or 0)
     _, visible, states = recurrent.encode(config, inputs["source"], vocabulary)
-    decoder = RecurrentDecoder(
-        vocabulary,
-        config.width,
-        config.depth,
-        config.cell,
-        sampling=config.sampling,
-        dropout=config.dropout,
-        tie=config.tie,
-        name="decoder",
-    )
+    decoder = recurrent.decoder(config, vocabulary)
     return keras.Model(inputs, decoder([inputs["target_input"], visible, *states]), name="seq2seq")

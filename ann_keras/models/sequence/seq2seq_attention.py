@@ -18,7 +18,6 @@ from typing import Any
 import keras
 
 from ann_keras.layers.alignment import SCORES
-from ann_keras.layers.recurrent_decoder import RecurrentDecoder
 from ann_keras.models.sequence import recurrent
 from ann_keras.models.sequence.recurrent import TRAINING
 from ann_keras.settings import setting
@@ -53,16 +52,5 @@ def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Mod
     """
     vocabulary = int(outputs.shape[-1] or 0)
     encoded, visible, states = recurrent.encode(config, inputs["source"], vocabulary)
-    decoder = RecurrentDecoder(
-        vocabulary,
-        config.width,
-        config.depth,
-        config.cell,
-        config.score,
-        config.feeding,
-        config.sampling,
-        config.dropout,
-        config.tie,
-        name="decoder",
-    )
+    decoder = recurrent.decoder(config, vocabulary, config.score, config.feeding)
     return keras.Model(inputs, decoder([inputs["target_input"], visible, encoded, *states]), name="seq2seq_attention")
