@@ -28,6 +28,8 @@ QUICK = ("unet", "transformer")
 """Of the models that answer every pixel, or a sequence, those that the fast battery runs over."""
 LONG = ("semantic_segmentation", "sequence_to_sequence")
 """Tasks whose models take long."""
+SMALL = {"sequence_to_sequence": {"max_length": 24, "beam": 2, "best": 2}}
+"""Settings of tasks that are large by default."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ MARKED_CASES = [pytest.param(case, id=str(case), marks=case.marks) for case in C
 @functools.cache
 def _triple(case: Case) -> registry.Triple:
     tiny = settings.as_dict(registry.load("model", case.model, registry.MODELS).TINY)
-    return registry.resolve(case.model, task=case.task, overrides=tiny)
+    return registry.resolve(case.model, task=case.task, overrides={**tiny, **SMALL.get(case.task, {})})
 
 
 @functools.cache

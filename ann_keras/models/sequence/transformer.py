@@ -56,7 +56,7 @@ class Config:
 
 
 TINY = Config(width=16, depth=1, heads=2, feed_forward=32, dropout=0.0)
-TRAINING = Training(epochs=8, learning_rate=2e-3, decay="cosine", warmup=200, beta_2=0.98)
+TRAINING = Training(epochs=6, learning_rate=2e-3, decay="cosine", warmup=200, beta_2=0.98)
 
 
 def build(config: Config, inputs: dict[str, Any], outputs: Feature) -> keras.Model:
