@@ -207,7 +207,7 @@ def _room(example: Any, steps: Any) -> Any:
 
 
 def _note(noted: Any, position: Any, value: Any) -> Any:
-    """The array [steps, ...] with the value at the position: one write in place, where a slice's update would copy."""
+    """The array [steps, ...] with the value at the position."""
     return ops.scatter_update(noted, ops.reshape(position, (1, 1)), ops.cast(value, noted.dtype)[None])
 
 
