@@ -24,8 +24,6 @@ MASKED_BATCH = 4
 """So many where each has thousands of labels."""
 FEW = {"shapes": functools.partial(shapes.Shapes, 120), "dates": functools.partial(dates.Dates, 400)}
 """Default datasets that are large, and how a smaller one is made."""
-QUICK = ("unet", "transformer")
-"""Of the models that answer every pixel, or a sequence, those that the fast battery runs over."""
 LONG = ("semantic_segmentation", "sequence_to_sequence")
 """Tasks whose models take long."""
 SMALL = {"sequence_to_sequence": {"max_length": 24, "beam": 2, "best": 2}}
@@ -52,12 +50,7 @@ class Case:
 
     @property
     def marks(self) -> tuple[pytest.MarkDecorator, ...]:
-        """Of what is done with the model itself."""
-        return () if self.model in QUICK else self.slow_marks
-
-    @property
-    def slow_marks(self) -> tuple[pytest.MarkDecorator, ...]:
-        """Of what takes long with pixels and sequences."""
+        """Of what is done with the model itself, which takes long with pixels and sequences."""
         return (pytest.mark.slow,) if self.task in LONG else ()
 
     @property

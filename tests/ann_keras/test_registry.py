@@ -27,9 +27,6 @@ know a scene by heart."""
 
 every_name = pytest.mark.parametrize("case", CASES, ids=str)
 every_case = pytest.mark.parametrize("case", MARKED_CASES)
-slow_where_long = pytest.mark.parametrize(
-    "case", [pytest.param(case, id=str(case), marks=case.slow_marks) for case in CASES]
-)
 
 
 def test_every_registered_name_is_covered() -> None:
@@ -150,7 +147,8 @@ def test_learns_one_batch_by_heart(case: Case) -> None:
         assert after["pixel_accuracy"] > 0.9 or case.model in COARSE
 
 
-@slow_where_long
+@pytest.mark.slow
+@every_case
 def test_same_seed_same_weights(case: Case) -> None:
     triple = dataclasses.replace(
         case.triple, training=dataclasses.replace(case.triple.training, epochs=2, batch_size=16)
@@ -173,7 +171,7 @@ def test_keras_file_answers_the_same(case: Case, tmp_path: Path) -> None:
     assert json.loads(again.to_json())["config"] == json.loads(model.to_json())["config"]
 
 
-@slow_where_long
+@every_case
 def test_exported_signatures_answer_the_same(case: Case, tmp_path: Path) -> None:
     model, _, _ = _overfitted(case)
     task, transform, path = case.triple.task, case.data.transform, str(tmp_path / "saved")
