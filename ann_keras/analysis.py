@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,11 +105,12 @@ class _Recorder:
         return tf.zeros([buckets - 1], tf.float32)
 
     def indices(self, value: Any, size: int, name: str) -> Any:
-        self.asked[name] = _Question(value, lambda: _Frequent(size))
+        self.asked[name] = _Question(value, lambda: _Counted(functools.partial(_frequent, size=size)))
         return tf.zeros(tf.shape(value), tf.int64)
 
     def vocabulary(self, words: Any, size: int, tokens: str, name: str) -> tuple[Any, Any]:
-        self.asked[name] = _Question(words, lambda: _Vocabulary(size, tokens))
+        learned = functools.partial(_learned, size=size, tokens=tokens)
+        self.asked[name] = _Question(words, lambda: _Counted(learned))
         return tf.constant(text.SPECIALS), tf.constant(text.wordpiece_model(list(text.SPECIALS)))
 
 
@@ -143,29 +145,26 @@ class _Quantiles:
         return np.quantile(values, shares, method="inverted_cdf").astype(np.float32)
 
 
-class _Frequent:
-    def __init__(self, size: int) -> None:
-        self._size, self._counts = size, collections.Counter[bytes]()
+class _Counted:
+    """How often each value is there, and what follows from it."""
+
+    def __init__(self, finish: Callable[[collections.Counter[bytes]], list[bytes]]) -> None:
+        self._finish, self._counts = finish, collections.Counter[bytes]()
 
     def add(self, batch: np.ndarray) -> None:
         self._counts.update(batch.tolist())
 
     def answer(self) -> np.ndarray:
-        del self._counts[b""]
-        ranked = sorted(self._counts, key=lambda value: (self._counts[value], value), reverse=True)
-        return np.array(ranked[: self._size], object)
+        return np.array(self._finish(self._counts), object)
 
 
-class _Vocabulary:
-    def __init__(self, size: int, tokens: str) -> None:
-        self._size, self._tokens, self._counts = size, tokens, collections.Counter[bytes]()
+def _frequent(counts: collections.Counter[bytes], size: int) -> list[bytes]:
+    del counts[b""]
+    return sorted(counts, key=lambda value: (counts[value], value), reverse=True)[:size]
 
-    def add(self, batch: np.ndarray) -> None:
-        self._counts.update(batch.tolist())
 
-    def answer(self) -> np.ndarray:
-        pieces = text.learn(self._counts, self._size, self._tokens)
-        return np.array([piece.encode() for piece in pieces], object)
+def _learned(counts: collections.Counter[bytes], size: int, tokens: str) -> list[bytes]:
+    return [piece.encode() for piece in text.learn(counts, size, tokens)]
 
 
 def analyze(task: Task, records: tf.data.Dataset) -> Constants:

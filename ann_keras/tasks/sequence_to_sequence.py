@@ -140,13 +140,16 @@ def preprocess(raw: Mapping[str, Any], analyzers: Analyzers, *, config: Config) 
         judged by.
     """
     sides = {name: raw[name] for name in ("source", "target") if name in raw}
-    normal = {name: text.normalise(value, config.normal_form, config.lowercase) for name, value in sides.items()}
+    plain = {name: text.normalise(value, config.normal_form) for name, value in sides.items()}
+    normal = plain
+    if config.lowercase:
+        normal = {name: text.normalise(value, config.normal_form, lowercase=True) for name, value in sides.items()}
     found = _vocabularies(normal, analyzers, config)
     ids = text.tokenise(normal["source"], found["source"][1])
     rows = tf.shape(raw["source"])[0]
     tensors = {
         "source": _padded([ids[:, : config.max_length - 1], _each(text.EOS, rows)], config.max_length),
-        "source_text": text.normalise(raw["source"], config.normal_form),
+        "source_text": plain["source"],
         "source_length": translations.length_names(text.count_words(normal["source"])),
     }
     for name, (pieces, _) in found.items():
@@ -154,11 +157,10 @@ def preprocess(raw: Mapping[str, Any], analyzers: Analyzers, *, config: Config) 
         tensors[f"{name}_vocabulary"] = tf.concat([[joined], tf.fill([tf.maximum(rows - 1, 0)], "")], 0)[:rows]
     if "target" in normal:
         target = text.tokenise(normal["target"], found["target"][1])
-        reference = text.normalise(raw["target"], config.normal_form)
         tensors |= {
             "target_input": _padded([_each(text.SOS, rows), target], config.max_length),
             "target": _padded([target, _each(text.EOS, rows)], config.max_length),
-            "reference": reference,
+            "reference": plain["target"],
         }
     return tensors
 
